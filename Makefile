@@ -148,13 +148,13 @@ test: ## build and run the tests, no lint (T=pattern selects, JOBS=2, PROVE_FLAG
 check: ## install what is missing, then build, lint, layers and all tests
 	@tools/setup --test
 	@+$(SUB) all
-	@+s=0; for t in lint layers test; do $(SUB) $$t || s=1; done; exit $$s
+	@+f=; for t in lint layers test; do $(SUB) $$t || f="$$f $$t"; done; [ -z "$$f" ] || { echo "check: failed:$$f"; exit 1; }
 asan: ## the tests under AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory VARIANT=asan test
 tsan: ## the tests under ThreadSanitizer
 	@$(MAKE) --no-print-directory VARIANT=tsan test
 memcheck: ## the tests under valgrind
-	@NEAP_RUN="$(VALGRIND)" $(MAKE) --no-print-directory test
+	@NEAP_RUN="$(VALGRIND)" NEAP_TEST_LIMIT=3000 $(MAKE) --no-print-directory test
 fuzz: ## each fuzz target for FUZZ_SECONDS=60
 	@+$(SUB) VARIANT=fuzz fuzz-bins
 	@for f in $(FUZZERS); do c=build/fuzz/corpus/$$f; mkdir -p $$c; echo "== $$f"; \
@@ -167,10 +167,11 @@ layers: ## check that includes go down the layers only
 lint: $(C_FILES:%=build/lint/%) ## layout, static analysis, scripts and manuals
 	@tools/lint
 # clang-tidy is slow: one stamp a file
-build/lint/%: % .clang-tidy tools/lint $(wildcard core/*.h lua/*.h)
+build/lint/%: % .clang-tidy tools/lint
 	$(call say,TIDY,$<)
 	@mkdir -p $(@D)
-	$(Q)tools/lint tidy $< $(OUR_CPPFLAGS) -DNEAP_BUILD_TIME=0 -std=c11 && touch $@
+	$(Q)tools/lint tidy $< $(OUR_CPPFLAGS) -DNEAP_BUILD_TIME=0 -std=c11
+	$(Q)$(CC) $(OUR_CPPFLAGS) -MM -MP -MT $@ -MF $@.d $< && touch $@
 
 # --- install ---
 D = $(DESTDIR)$(PREFIX)
@@ -191,4 +192,4 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 	@echo '  Variables: VARIANT=rel|asan|tsan V=1 CC CFLAGS CPPFLAGS LDFLAGS LDLIBS PKG_CONFIG PREFIX DESTDIR T JOBS FUZZ_SECONDS'
 
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) build/lint -name '*.d' 2>/dev/null)
