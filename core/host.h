@@ -1,0 +1,48 @@
+/*
+ * The script host as the agent sees it: a table of functions, so that no file of core/ needs Lua's
+ * headers. lua/script.h provides it; main.c hands it over. Loop thread.
+ */
+#ifndef NEAP_CORE_HOST_H
+#define NEAP_CORE_HOST_H
+
+#include "core/buf.h"
+#include "core/catalog.h"
+#include "core/clock.h"
+#include "core/config.h"
+#include "core/ingest.h"
+#include "core/policies.h"
+#include "core/store.h"
+
+#include <uv.h>
+
+/* What scripts may use of the rest. All outlive the host. */
+struct services {
+	uv_loop_t *loop;
+	struct clock *clock;
+	const struct config *config;
+	struct catalog *catalog;
+	struct policies *policies;
+	struct ingest *ingest;  /* NULL in `neap check` and `neap model`: nothing runs there */
+	struct store *settings; /* NULL likewise */
+	const char *state_dir;  /* NULL likewise */
+	void (*policies_changed)(void *ctx);
+	void *ctx;
+};
+
+struct host;
+
+struct host_ops {
+	struct host *(*open)(const struct services *services);
+	/* Loads every script of scripts.dir: a problem "file:line: text" for each that does not load;
+	 * the others are installed. */
+	void (*load)(struct host *host, struct problems *problems);
+	void (*start)(struct host *host); /* handlers with at_start, on("start"), timers */
+	void (*event)(struct host *host, const char *name,
+	    const char *reason); /* "connected", "disconnected", "clock", "full", "reload" */
+	/* on("stop") handlers, then nothing more runs; calls back when idle or after limit_ms. */
+	void (*stop)(struct host *host, int64_t limit_ms, void (*stopped)(void *ctx), void *ctx);
+	void (*close)(struct host *host);
+	void (*status)(struct host *host, struct buf *json); /* appends an array of objects */
+};
+
+#endif

@@ -1,0 +1,45 @@
+/*
+ * From a task message to its answers: decoded, each uid once, a job for each path in its owner's
+ * script, answers through ingest.
+ *
+ *   paho's thread: inbox_arrived (one write to the intake file) -> PUBACK -> loop: inbox_message ->
+ * jobs -> done -> answers -> intake trimmed
+ *
+ * A uid is accepted, started, done in the journal. After a crash what was accepted or started runs
+ * again, but for a started command that is not repeatable: it is answered "interrupted".
+ */
+#ifndef NEAP_CORE_INBOX_H
+#define NEAP_CORE_INBOX_H
+
+#include "core/catalog.h"
+#include "core/clock.h"
+#include "core/config.h"
+#include "core/ingest.h"
+
+#include <uv.h>
+
+struct inbox;
+
+struct inbox *inbox_new(uv_loop_t *loop, struct clock *clock, const struct config *config,
+    struct catalog *catalog, struct ingest *ingest,
+    struct err *err); /* opens intake and journal in state.dir */
+void inbox_free(struct inbox *inbox);
+
+int inbox_arrived(
+    struct inbox *inbox, const void *payload, size_t len, uint64_t *id); /* PAHO'S THREAD */
+void inbox_message(
+    struct inbox *inbox, const void *payload, size_t len, uint64_t id); /* loop thread */
+void inbox_replay(
+    struct inbox *inbox); /* at the start, when the scripts are loaded: what a crash left undone */
+
+/* Every setting's value goes to the server, as if it had read them all: at the first connect after
+ * a start. */
+void inbox_report_settings(struct inbox *inbox);
+
+struct inbox_figures {
+	uint64_t payloads, done, refused, repeated, failed;
+	uint32_t running;
+};
+struct inbox_figures inbox_figures(const struct inbox *inbox);
+
+#endif

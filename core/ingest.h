@@ -1,0 +1,37 @@
+/*
+ * Where a sample comes in: checked against its declaration, stamped, put into its policy's queue.
+ *
+ * What was pushed is accepted at once and handed to the kernel by ingest_commit, which the script
+ * host calls before a script yields or its handler ends. Loop thread.
+ */
+#ifndef NEAP_CORE_INGEST_H
+#define NEAP_CORE_INGEST_H
+
+#include "core/catalog.h"
+#include "core/clock.h"
+#include "core/policies.h"
+#include "core/queue.h"
+
+struct ingest;
+
+/* `wake` is called (once for many) when something was committed: the uplink looks what is due. */
+struct ingest *ingest_new(struct clock *clock, struct queue_set *queues, struct policies *policies,
+    void (*wake)(void *ctx), void *ctx);
+void ingest_free(struct ingest *ingest);
+
+/* After the policies changed: the queues follow. */
+int ingest_policies_changed(struct ingest *ingest, struct err *err);
+
+/*
+ * Accepts one sample of a declared variable or setting. time NULL: now. The value is fitted to the
+ * declared type. -1: why (wrong type, NaN, out of 32 bit, ...), beginning with the path. 1:
+ * accepted, and its policy is durable: the caller yields until ingest_sync calls back. 0: accepted.
+ */
+int ingest_push(struct ingest *ingest, const struct entry *entry, const struct value *value,
+    const struct stamp *time, struct err *err);
+/* The same into the lane of answers, which leaves at once. */
+int ingest_answer(struct ingest *ingest, const struct sample *sample, struct err *err);
+void ingest_commit(struct ingest *ingest);
+void ingest_sync(struct ingest *ingest, void (*done)(void *ctx, int error), void *ctx);
+
+#endif

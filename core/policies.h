@@ -1,0 +1,37 @@
+/*
+ * The policies that are in force: what the scripts declared, with neap.yaml's overrides over it.
+ *
+ * Policies are the agent's, not a script's: two declarations must agree, or it is an error that
+ * names both places. `default` always exists and may be redeclared. A script's declarations are
+ * swapped as a whole at a reload, like the catalog's entries.
+ */
+#ifndef NEAP_CORE_POLICIES_H
+#define NEAP_CORE_POLICIES_H
+
+#include "core/config.h"
+#include "core/policy.h"
+
+#define POLICY_DEFAULT "default"
+#define POLICY_ANSWERS "answers" /* built in: what read and write tasks answer; flush now, high */
+
+struct declaration {
+	struct policy policy;
+	char where[128]; /* "machine.lua:3" */
+};
+
+struct policies;
+
+struct policies *policies_new(const struct config *config); /* its overrides are copied */
+void policies_free(struct policies *policies);
+
+/* Replaces what `owner` (a script's name) declared before. -1: problems tell why, nothing is
+ * changed. */
+int policies_install(struct policies *policies, const char *owner, const struct declaration *list,
+    size_t count, struct problems *problems);
+void policies_remove(struct policies *policies, const char *owner);
+
+const struct policy *policies_find(
+    const struct policies *policies, const char *name); /* in force, or NULL */
+const struct policy *policies_next(const struct policies *policies, const struct policy *after);
+
+#endif

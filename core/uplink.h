@@ -1,0 +1,45 @@
+/*
+ * From the queues to the broker: which policy is due, what goes into the next body, how much is in
+ * flight.
+ *
+ * The window (messages and bytes) is ours to keep: paho queues without limit. High before normal
+ * before low; within a priority the queues take turns. After an outage fresh samples keep their
+ * share of the link (`drain.fresh`) while the backlog drains, and the backlog the rest. A body that
+ * makes the broker disconnect again and again is found, split, and at last set aside and counted.
+ * Loop thread.
+ */
+#ifndef NEAP_CORE_UPLINK_H
+#define NEAP_CORE_UPLINK_H
+
+#include "core/clock.h"
+#include "core/config.h"
+#include "core/mqtt.h"
+#include "core/policies.h"
+#include "core/queue.h"
+
+#include <uv.h>
+
+struct uplink;
+
+struct uplink *uplink_new(uv_loop_t *loop, struct clock *clock, const struct config *config,
+    struct queue_set *queues, struct policies *policies, struct mqtt *mqtt);
+void uplink_free(struct uplink *uplink);
+
+void uplink_wake(
+    struct uplink *uplink); /* samples were committed, a policy changed, the clock became set */
+void uplink_link(struct uplink *uplink, const struct link_status *status);
+void uplink_acked(struct uplink *uplink, void *token);
+void uplink_failed(struct uplink *uplink, void *token);
+void uplink_flush(struct uplink *uplink); /* everything is due now: a stop, `neap drain` */
+
+struct uplink_figures {
+	uint32_t in_flight; /* messages */
+	uint64_t in_flight_bytes;
+	uint64_t messages, samples, bytes; /* acknowledged, since the start */
+	uint64_t untimed;                  /* samples sent without a time */
+};
+struct uplink_figures uplink_figures(const struct uplink *uplink);
+int64_t uplink_next_flush(
+    const struct uplink *uplink, const char *policy); /* monotonic ms; INT64_MAX: nothing waits */
+
+#endif
