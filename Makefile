@@ -61,8 +61,8 @@ TOOLS    := $(patsubst tests/tools/%.c,%,$(wildcard tests/tools/*.c))
 PRELOADS := $(patsubst tests/fault/%.c,%,$(wildcard tests/fault/*_preload.c))
 FUZZERS  := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 TEST_BINS = $(UNIT:%=$(B)/tests/%) $(TOOLS:%=$(B)/tests/tools/%) $(PRELOADS:%=$(B)/tests/%.so)
-HAVE_CLANG := $(shell command -v $(CLANG) 2>/dev/null)
-FUZZ_BINS = $(if $(HAVE_CLANG),$(FUZZERS:%=build/fuzz/tests/%))
+HAVE_FUZZER = $(wildcard $(shell $(CLANG) -print-resource-dir 2>/dev/null)/lib/*/libclang_rt.fuzzer*)
+FUZZ_BINS = $(if $(FUZZERS),$(if $(HAVE_FUZZER),$(FUZZERS:%=build/fuzz/tests/%)))
 TESTS     = $(UNIT:%=$(B)/tests/%) $(sort $(wildcard tests/tools/*.t tests/lua/*_test.lua tests/e2e/*.t tests/fault/*.t)) $(FUZZ_BINS)
 SELECTED  = $(if $(T),$(foreach t,$(TESTS),$(if $(findstring $(T),$(t)),$(t))),$(TESTS))
 C_FILES  := $(sort $(wildcard core/*.[ch] lua/*.[ch] tests/*/*.[ch] bench/*.[ch]))
@@ -73,7 +73,7 @@ SUB = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS))
 # rewrites a stamp file only when its text changed, so that what depends on it is rebuilt then and only then
 stamp = @mkdir -p $(@D); printf '%s\n' '$(subst ','\'',$(1))' | cmp -s - $@ || printf '%s\n' '$(subst ','\'',$(1))' >$@
 
-.PHONY: all demo check test test-bins lint asan tsan memcheck fuzz fuzz-bins bench layers install uninstall dist clean help FORCE
+.PHONY: all demo check test test-bins lint lint-tools asan tsan memcheck fuzz fuzz-bins bench layers install uninstall dist clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 .DEFAULT_GOAL = all
@@ -148,7 +148,7 @@ test: ## build and run the tests, no lint (T=pattern selects, JOBS=2, PROVE_FLAG
 check: ## install what is missing, then build, lint, layers and all tests
 	@tools/setup --test
 	@+$(SUB) all
-	@+f=; for t in lint layers test; do $(SUB) $$t || f="$$f $$t"; done; [ -z "$$f" ] || { echo "check: failed:$$f"; exit 1; }
+	@+f=; for t in lint layers test; do $(SUB) -k $$t || f="$$f $$t"; done; [ -z "$$f" ] || { echo "check: failed:$$f"; exit 1; }
 asan: ## the tests under AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory VARIANT=asan test
 tsan: ## the tests under ThreadSanitizer
@@ -156,6 +156,7 @@ tsan: ## the tests under ThreadSanitizer
 memcheck: ## the tests under valgrind
 	@NEAP_RUN="$(VALGRIND)" NEAP_TEST_LIMIT=3000 $(MAKE) --no-print-directory test
 fuzz: ## each fuzz target for FUZZ_SECONDS=60
+	$(if $(FUZZ_BINS),,@echo 'fuzz: nothing to run, or no $(CLANG) with libFuzzer; tools/setup --test installs it' >&2; exit 1)
 	@+$(SUB) VARIANT=fuzz fuzz-bins
 	@for f in $(FUZZERS); do c=build/fuzz/corpus/$$f; mkdir -p $$c; echo "== $$f"; \
 		build/fuzz/tests/$$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -artifact_prefix=build/fuzz/$$f- \
@@ -164,7 +165,8 @@ bench: all ## measure, side by side with the floor and the peers
 	@bench/run
 layers: ## check that includes go down the layers only
 	@tools/layers
-lint: $(C_FILES:%=build/lint/%) ## layout, static analysis, scripts and manuals
+lint: lint-tools $(C_FILES:%=build/lint/%) ## layout, static analysis, scripts and manuals
+lint-tools:
 	@tools/lint
 # clang-tidy is slow: one stamp a file
 build/lint/%: % .clang-tidy tools/lint
