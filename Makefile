@@ -57,10 +57,10 @@ LUA_SRC  := $(sort $(wildcard lua/neap/*.lua lua/neap/*/*.lua))
 LIB_OBJ   = $(LIB_SRC:%.c=$(B)/%.o) $(B)/embed.o
 UNIT     := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
 HELPERS  := $(filter-out $(UNIT:%=tests/unit/%.c),$(wildcard tests/unit/*.c))
-TOOLS    := $(patsubst tests/tools/%.c,%,$(wildcard tests/tools/*.c))
+PROGRAMS := $(patsubst %.c,%,$(wildcard tests/tools/*.c bench/*.c))
 PRELOADS := $(patsubst tests/fault/%.c,%,$(wildcard tests/fault/*_preload.c))
 FUZZERS  := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
-TEST_BINS = $(UNIT:%=$(B)/tests/%) $(TOOLS:%=$(B)/tests/tools/%) $(PRELOADS:%=$(B)/tests/%.so)
+TEST_BINS = $(UNIT:%=$(B)/tests/%) $(PROGRAMS:%=$(B)/%) $(PRELOADS:%=$(B)/tests/%.so)
 HAVE_FUZZER = $(wildcard $(shell $(CLANG) -print-resource-dir 2>/dev/null)/lib/*/libclang_rt.fuzzer*)
 FUZZ_BINS = $(if $(FUZZERS),$(if $(HAVE_FUZZER),$(FUZZERS:%=build/fuzz/tests/%)))
 TESTS     = $(UNIT:%=$(B)/tests/%) $(sort $(wildcard tests/tools/*.t tests/lua/*_test.lua tests/e2e/*.t tests/fault/*.t)) $(FUZZ_BINS)
@@ -113,7 +113,7 @@ $(B)/neap: $(B)/core/main.o $(B)/libneap.a
 $(UNIT:%=$(B)/tests/%): $(B)/tests/%: $(B)/tests/unit/%.o $(HELPERS:%.c=$(B)/%.o) $(B)/libneap.a
 	$(call say,LINK,$@)
 	$(Q)$(LINK) -o $@ $^ $(CMOCKA_LIBS) $(OUR_LDLIBS) $(LDLIBS)
-$(TOOLS:%=$(B)/tests/tools/%): %: %.o $(B)/libneap.a
+$(PROGRAMS:%=$(B)/%): %: %.o $(B)/libneap.a
 	$(call say,LINK,$@)
 	$(Q)$(LINK) -o $@ $^ $(OUR_LDLIBS) $(LDLIBS)
 $(B)/tests/%.so: tests/fault/%.c $(B)/flags
@@ -133,7 +133,7 @@ demo: ## install what is missing, build, and show neap at work
 export NEAP_BUILD = $(CURDIR)/$(B)
 export NEAP_BIN = $(NEAP_BUILD)/neap
 export CMOCKA_MESSAGE_OUTPUT = TAP
-export ASAN_OPTIONS = detect_stack_use_after_return=1
+export ASAN_OPTIONS = detect_stack_use_after_return=1:verify_asan_link_order=0
 export LSAN_OPTIONS = suppressions=$(CURDIR)/tests/lsan.supp:print_suppressions=0
 export UBSAN_OPTIONS = print_stacktrace=1
 export TSAN_OPTIONS = suppressions=$(CURDIR)/tests/tsan.supp
@@ -144,6 +144,7 @@ fuzz-bins: $(FUZZ_BINS)
 test: ## build and run the tests, no lint (T=pattern selects, JOBS=2, PROVE_FLAGS=-v)
 	@+$(SUB) test-bins
 	$(if $(FUZZ_BINS),@+$(SUB) VARIANT=fuzz fuzz-bins)
+	$(if $(SELECTED),,@echo 'test: no test has "$(T)" in its name' >&2; exit 1)
 	@$(PROVE) -j$(JOBS) $(PROVE_FLAGS) --exec tests/run $(SELECTED)
 check: ## install what is missing, then build, lint, layers and all tests
 	@tools/setup --test
@@ -161,7 +162,8 @@ fuzz: ## each fuzz target for FUZZ_SECONDS=60
 	@for f in $(FUZZERS); do c=build/fuzz/corpus/$$f; mkdir -p $$c; echo "== $$f"; \
 		build/fuzz/tests/$$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -artifact_prefix=build/fuzz/$$f- \
 		$$c $$(ls -d tests/fuzz/corpus/$${f#fuzz_} 2>/dev/null) || exit 1; done
-bench: all ## measure, side by side with the floor and the peers
+bench: ## measure, side by side with the floor and the peers
+	@+$(SUB) all $(PROGRAMS:%=$(B)/%)
 	@bench/run
 layers: ## check that includes go down the layers only
 	@tools/layers
