@@ -8,14 +8,24 @@
 #define NUMBER_TEXT 32 /* bytes that suffice for any, with the NUL */
 
 /* Both return the length. A double must be finite; an integral one has no ".0": 30.0 is "30", 23.2
- * is "23.2", 1e300 is "1e+300". JSON's number form. */
+ * is "23.2", 1e300 is "1e+300"; -0.0 is "-0". JSON's number form. */
 size_t number_from_double(char out[NUMBER_TEXT], double value);
 size_t number_from_int(char out[NUMBER_TEXT], int64_t value);
 
-/* "60s" "5m" "250ms" "1h" "2d", or a bare number of seconds; "2MB" "64KB" "100B", 1024-based, or a
- * bare number of bytes. -1: not of that form, or too large. */
+/* Reads what is wholly a number in JSON's form. Without fraction and exponent, and within 64 bits,
+ * it is an integer; else, and -0, a double, which is infinite if the number is too large for one.
+ */
+enum number_kind { NUMBER_NONE, NUMBER_INTEGER, NUMBER_DOUBLE };
+enum number_kind number_parse(const char *text, size_t len, int64_t *integer, double *number);
+
+/* "60s" "5m" "250ms" "1h" "2d" "1m30s", or a bare number of seconds; fractions if whole
+ * milliseconds come out: "1.5" "0.25h". -1: not of that form, or over 36,500 days (so that no sum
+ * of times runs over). */
 int duration_parse(const char *text, int64_t *ms);
+size_t duration_format(char out[NUMBER_TEXT], int64_t ms); /* "1m30s"; the length */
+
+/* "2MB" "64KB" "100B" "1GB", 1024-based, or a bare number of bytes; whole ones. -1: not of that
+ * form, or over 64 bits. */
 int size_parse(const char *text, uint64_t *bytes);
-size_t duration_format(char out[NUMBER_TEXT], int64_t ms); /* "1m30s" */
 
 #endif
