@@ -104,6 +104,8 @@ static void reply(struct client *client, const char *text, size_t len)
 }
 
 static void serve(struct client *client);
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out);
+static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buf);
 
 static void on_written(uv_write_t *write, int status)
 {
@@ -111,7 +113,7 @@ static void on_written(uv_write_t *write, int status)
 
 	client->writing = false;
 	client->out.len = 0;
-	if (status < 0)
+	if (status < 0 || uv_read_start((uv_stream_t *)&client->pipe, on_alloc, on_read) < 0)
 		close_client(client);
 	else
 		serve(client);
@@ -136,6 +138,7 @@ static void serve(struct client *client)
 	buf_cut(&client->in, 4 + len);
 	uv_buf_t out = uv_buf_init(client->out.data, (unsigned)client->out.len);
 	client->writing = true;
+	uv_read_stop((uv_stream_t *)&client->pipe);
 	client->write.data = client;
 	if (uv_write(&client->write, (uv_stream_t *)&client->pipe, &out, 1, on_written) < 0)
 		close_client(client);
@@ -144,8 +147,7 @@ static void serve(struct client *client)
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
 {
 	struct client *client = handle->data;
-	size_t room =
-	    CONTROL_MAX + 8 - client->in.len; /* a full buffer reads nothing more: see on_read */
+	size_t room = CONTROL_MAX + 8 - client->in.len;
 
 	if (room > suggested)
 		room = suggested;
