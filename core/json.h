@@ -38,7 +38,8 @@ struct json {
 	union {
 		bool boolean;
 		int64_t integer; /* written without fraction or exponent, and in range */
-		double number;   /* everything else; finite, or it is an error */
+		double number; /* everything else, also an integer beyond 64 bit and -0; finite, or it is an
+		                  error */
 		struct {
 			const char *data; /* NUL-terminated for convenience; may hold NULs */
 			size_t len;

@@ -56,7 +56,7 @@ static void show(const struct value *value, char out[80])
 			(void)snprintf(out, 80, "\"%.*s\"", (int)value->text.len, value->text.data);
 			break;
 		}
-		/* fall through */
+		__attribute__((fallthrough));
 	case VALUE_BINARY:
 	default:
 		(void)snprintf(out, 80, "%s of %zu bytes", value_type_name(value->type), value->text.len);
