@@ -39,7 +39,7 @@ struct uplink_figures {
 	uint64_t untimed;                  /* samples sent without a time */
 };
 struct uplink_figures uplink_figures(const struct uplink *uplink);
-int64_t uplink_next_flush(
-    const struct uplink *uplink, const char *policy); /* monotonic ms; INT64_MAX: nothing waits */
+/* Monotonic ms; INT64_MAX: nothing waits. */
+int64_t uplink_next_flush(struct uplink *uplink, const struct queue *queue);
 
 #endif

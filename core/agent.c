@@ -1,0 +1,415 @@
+#include "core/agent.h"
+
+#include "core/control.h"
+#include "core/fileio.h"
+#include "core/inbox.h"
+#include "core/log.h"
+#include "core/mem.h"
+#include "core/mqtt.h"
+#include "core/status.h"
+#include "core/uplink.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TICK_MS       1000 /* the clock is looked at, losses are told to the scripts */
+#define STOP_HOST_MS  3000 /* for on("stop") handlers */
+#define STOP_FLUSH_MS 3000 /* for what waits to be sent and acknowledged */
+#define STOP_LINK_MS  500  /* for DISCONNECT */
+#define STOP_POLL_MS  20
+
+struct agent {
+	const struct config *config;
+	const struct host_ops *ops;
+	uv_loop_t loop;
+	uv_signal_t signals[3];
+	uv_timer_t tick;
+	uv_timer_t stop_poll;
+	int lock;
+	struct clock *clock;
+	struct policies *policies;
+	struct catalog *catalog;
+	struct queue_set *queues;
+	struct store *settings;
+	struct ingest *ingest;
+	struct mqtt *mqtt;
+	struct uplink *uplink;
+	struct inbox *inbox;
+	struct host *host;
+	struct control *control;
+	int64_t started_ms;
+	int64_t stop_deadline_ms;
+	uint64_t lost; /* of all queues, when the scripts were last told */
+	bool stopping;
+	bool settings_reported;
+};
+
+/* --- events between the parts --- */
+
+static void on_committed(void *ctx)
+{
+	struct agent *agent = ctx;
+
+	if (agent->uplink)
+		uplink_wake(agent->uplink);
+}
+
+static void on_policies_changed(void *ctx)
+{
+	struct agent *agent = ctx;
+	struct err err;
+
+	if (ingest_policies_changed(agent->ingest, &err) < 0)
+		log_error("queue", "%s", err.text);
+}
+
+static void on_link(void *ctx, const struct link_status *status)
+{
+	struct agent *agent = ctx;
+
+	uplink_link(agent->uplink, status);
+	if (agent->stopping)
+		return;
+	if (status->state == LINK_CONNECTED) {
+		if (!agent->settings_reported)
+			inbox_report_settings(agent->inbox);
+		agent->settings_reported = true;
+		agent->ops->event(agent->host, "connected", "");
+	} else if (status->state == LINK_WAITING || status->state == LINK_REFUSED) {
+		agent->ops->event(agent->host, "disconnected", status->reason);
+	}
+}
+
+static void on_acked(void *ctx, void *token)
+{
+	struct agent *agent = ctx;
+
+	uplink_acked(agent->uplink, token);
+}
+
+static void on_failed(void *ctx, void *token)
+{
+	struct agent *agent = ctx;
+
+	uplink_failed(agent->uplink, token);
+}
+
+static void on_message(void *ctx, const char *topic, const void *payload, size_t len, uint64_t id)
+{
+	struct agent *agent = ctx;
+
+	(void)topic; /* there is one subscription */
+	inbox_message(agent->inbox, payload, len, id);
+}
+
+/* PAHO'S THREAD. */
+static int on_arrived(void *ctx, const char *topic, const void *payload, size_t len, uint64_t *id)
+{
+	struct agent *agent = ctx;
+
+	(void)topic;
+	return inbox_arrived(agent->inbox, payload, len, id);
+}
+
+static const struct mqtt_events mqtt_events = {
+    .state = on_link,
+    .acked = on_acked,
+    .failed = on_failed,
+    .message = on_message,
+    .arrived = on_arrived,
+};
+
+/* --- once a second --- */
+
+static uint64_t losses(const struct agent *agent)
+{
+	uint64_t sum = 0;
+
+	for (struct queue *queue = queue_next(agent->queues, NULL); queue;
+	     queue = queue_next(agent->queues, queue)) {
+		struct queue_figures figures = queue_figures(queue);
+
+		for (int reason = 0; reason < LOSS_REASONS; reason++)
+			sum += figures.lost[reason];
+	}
+	return sum;
+}
+
+static void clock_now_set(struct agent *agent)
+{
+	log_info("clock", "the clock is set: samples that waited for it get their time");
+	agent->ops->event(agent->host, "clock", "set");
+	uplink_wake(agent->uplink);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+	struct agent *agent = timer->data;
+	struct clock_change change = clock_poll(agent->clock);
+	uint64_t lost = losses(agent);
+
+	if (change.became_set)
+		clock_now_set(agent);
+	if (change.step_ms != 0) {
+		log_info("clock", "the time of day jumped by %+.3f s", (double)change.step_ms / 1000);
+		agent->ops->event(agent->host, "clock", "step");
+	}
+	if (lost > agent->lost)
+		agent->ops->event(agent->host, "full", "samples were lost");
+	agent->lost = lost;
+}
+
+/* --- the control socket --- */
+
+static int on_control(void *ctx, const struct json *request, struct buf *result, struct err *err)
+{
+	struct agent *agent = ctx;
+	const struct json *cmd = json_member(request, "cmd");
+
+	if (!cmd || cmd->kind != JSON_STRING)
+		return err_set(err, "a request needs \"cmd\": a string");
+	if (strcmp(cmd->string.data, "status") == 0) {
+		const struct status_parts parts = {
+		    .config = agent->config,
+		    .clock = agent->clock,
+		    .queues = agent->queues,
+		    .policies = agent->policies,
+		    .mqtt = agent->mqtt,
+		    .uplink = agent->uplink,
+		    .inbox = agent->inbox,
+		    .host = agent->host,
+		    .ops = agent->ops,
+		    .started_mono_ms = agent->started_ms,
+		};
+		status_write(&parts, result);
+		return 0;
+	}
+	if (strcmp(cmd->string.data, "clock-set") == 0) {
+		clock_declare_set(agent->clock);
+		clock_now_set(agent);
+		return 0;
+	}
+	return err_set(err, "there is no command \"%s\"", cmd->string.data);
+}
+
+/* --- stop --- */
+
+static void close_handles(struct agent *agent)
+{
+	control_free(agent->control);
+	for (size_t i = 0; i < sizeof(agent->signals) / sizeof(agent->signals[0]); i++)
+		uv_close((uv_handle_t *)&agent->signals[i], NULL);
+	uv_close((uv_handle_t *)&agent->tick, NULL);
+	uv_close((uv_handle_t *)&agent->stop_poll, NULL);
+}
+
+static void on_link_stopped(void *ctx)
+{
+	close_handles(ctx); /* nothing is left in the loop, so uv_run returns */
+}
+
+static bool all_sent(const struct agent *agent)
+{
+	if (mqtt_status(agent->mqtt)->state != LINK_CONNECTED)
+		return true; /* it waits on disk for the next start */
+	for (struct queue *queue = queue_next(agent->queues, NULL); queue;
+	     queue = queue_next(agent->queues, queue)) {
+		struct queue_figures figures = queue_figures(queue);
+
+		if (figures.waiting > 0 || figures.in_flight > 0)
+			return false;
+	}
+	return true;
+}
+
+static void on_stop_poll(uv_timer_t *timer)
+{
+	struct agent *agent = timer->data;
+
+	if (!all_sent(agent) && clock_mono_ms(agent->clock) < agent->stop_deadline_ms)
+		return;
+	uv_timer_stop(timer);
+	mqtt_stop(agent->mqtt, STOP_LINK_MS, on_link_stopped);
+}
+
+static void on_host_stopped(void *ctx)
+{
+	struct agent *agent = ctx;
+
+	uplink_flush(agent->uplink);
+	agent->stop_deadline_ms = clock_mono_ms(agent->clock) + STOP_FLUSH_MS;
+	uv_timer_start(&agent->stop_poll, on_stop_poll, 0, STOP_POLL_MS);
+}
+
+static void on_stop_signal(uv_signal_t *handle, int signum)
+{
+	struct agent *agent = handle->data;
+
+	if (agent->stopping)
+		return;
+	agent->stopping = true;
+	log_info("agent", "stops: %s", strsignal(signum));
+	uv_timer_stop(&agent->tick);
+	agent->ops->stop(agent->host, STOP_HOST_MS, on_host_stopped, agent);
+}
+
+static void on_hangup(uv_signal_t *handle, int signum)
+{
+	struct agent *agent = handle->data;
+
+	(void)signum;
+	mqtt_retry_now(agent->mqtt);
+}
+
+/* --- start --- */
+
+static int open_folders(struct agent *agent, struct err *err)
+{
+	const struct config *config = agent->config;
+	struct buf path = {0};
+	int rc = -1;
+
+	if (fileio_mkdirs(config->state.dir, 0700, err) < 0)
+		return -1;
+	buf_printf(&path, "%s/lock", config->state.dir);
+	agent->lock = fileio_lock(buf_str(&path), err);
+	if (agent->lock >= 0) {
+		path.len = 0;
+		buf_printf(&path, "%s/settings.json", config->state.dir);
+		agent->settings = store_open(buf_str(&path), err);
+		rc = agent->settings ? 0 : -1;
+	}
+	buf_free(&path);
+	return rc;
+}
+
+static int open_parts(struct agent *agent, struct err *err)
+{
+	const struct config *config = agent->config;
+	const struct queue_options queue_options = {
+	    .dir = config->queue.dir,
+	    .sync_ms = config->queue.sync_ms,
+	    .memory = config->queue.memory,
+	    .limit = config->queue.limit,
+	};
+
+	agent->clock = clock_new(config->clock.trust);
+	agent->started_ms = clock_mono_ms(agent->clock);
+	agent->policies = policies_new(config);
+	agent->catalog = catalog_new();
+	agent->queues = queue_set_open(&agent->loop, agent->clock, &queue_options, err);
+	if (!agent->queues)
+		return -1;
+	agent->ingest = ingest_new(agent->clock, agent->queues, agent->policies, on_committed, agent);
+	agent->inbox =
+	    inbox_new(&agent->loop, agent->clock, config, agent->catalog, agent->ingest, err);
+	if (!agent->inbox)
+		return -1;
+	agent->mqtt = mqtt_new(&agent->loop, agent->clock, config, &mqtt_events, agent, err);
+	if (!agent->mqtt)
+		return -1;
+	agent->uplink =
+	    uplink_new(&agent->loop, agent->clock, config, agent->queues, agent->policies, agent->mqtt);
+	agent->control = control_new(&agent->loop, config->control.socket, on_control, agent, err);
+	return agent->control ? 0 : -1;
+}
+
+/* A script that does not load is said and left out: the others and the link do their work. */
+static void load_scripts(struct agent *agent)
+{
+	struct problems problems = {0};
+	const struct services services = {
+	    .loop = &agent->loop,
+	    .clock = agent->clock,
+	    .config = agent->config,
+	    .catalog = agent->catalog,
+	    .policies = agent->policies,
+	    .ingest = agent->ingest,
+	    .settings = agent->settings,
+	    .state_dir = agent->config->state.dir,
+	    .policies_changed = on_policies_changed,
+	    .ctx = agent,
+	};
+
+	agent->host = agent->ops->open(&services);
+	on_policies_changed(agent);
+	agent->ops->load(agent->host, &problems);
+	for (size_t i = 0; i < problems.count; i++)
+		log_line(problems.list[i].warning ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR, "script", "%s",
+		    problems.list[i].text);
+	problems_free(&problems);
+}
+
+static void watch_signals(struct agent *agent)
+{
+	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		must(uv_signal_init(&agent->loop, &agent->signals[i]) == 0);
+		agent->signals[i].data = agent;
+		uv_signal_start(
+		    &agent->signals[i], signals[i] == SIGHUP ? on_hangup : on_stop_signal, signals[i]);
+	}
+	must(uv_timer_init(&agent->loop, &agent->tick) == 0);
+	must(uv_timer_init(&agent->loop, &agent->stop_poll) == 0);
+	agent->tick.data = agent;
+	agent->stop_poll.data = agent;
+	uv_timer_start(&agent->tick, on_tick, TICK_MS, TICK_MS);
+}
+
+static void start(struct agent *agent)
+{
+	load_scripts(agent);
+	watch_signals(agent);
+	agent->lost = losses(agent);
+	mqtt_start(agent->mqtt);
+	agent->ops->start(agent->host);
+	inbox_replay(agent->inbox);
+	log_info("agent", "neap %s runs as %s, pid %d", NEAP_VERSION, agent->config->device.serial,
+	    getpid());
+}
+
+/* In the opposite order of their making; what never came to be is NULL. */
+static void close_parts(struct agent *agent)
+{
+	if (agent->host)
+		agent->ops->close(agent->host);
+	uplink_free(agent->uplink);
+	mqtt_free(agent->mqtt);
+	inbox_free(agent->inbox);
+	ingest_free(agent->ingest);
+	queue_set_close(agent->queues);
+	store_close(agent->settings);
+	catalog_free(agent->catalog);
+	policies_free(agent->policies);
+	uv_run(&agent->loop, UV_RUN_DEFAULT); /* the closing handles */
+	clock_free(agent->clock);
+	if (agent->lock >= 0)
+		close(agent->lock);
+}
+
+int agent_run(const struct config *config, const struct host_ops *ops)
+{
+	struct agent *agent = mem_alloc(sizeof(*agent));
+	struct err err = {0};
+	int status = 0;
+
+	agent->config = config;
+	agent->ops = ops;
+	agent->lock = -1;
+	must(uv_loop_init(&agent->loop) == 0);
+	if (open_folders(agent, &err) < 0 || open_parts(agent, &err) < 0) {
+		log_error("agent", "cannot start: %s", err.text);
+		status = 1;
+	} else {
+		start(agent);
+		uv_run(&agent->loop, UV_RUN_DEFAULT);
+		log_info("agent", "stopped");
+	}
+	close_parts(agent);
+	must(uv_loop_close(&agent->loop) == 0);
+	free(agent);
+	return status;
+}

@@ -1,0 +1,171 @@
+#include "core/command.h"
+
+#include "core/agent.h"
+#include "core/control.h"
+#include "core/log.h"
+#include "core/nearest.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+const struct command commands[] = {
+    {"run", "[-c FILE]", "the agent, in the foreground; logs to standard error", "c", command_run},
+    {"check", "[-c FILE]", "checks configuration and scripts, without a connection", "c",
+        command_check},
+    {"status", "[-c FILE] [--json]", "does it work, and if not, why", "cj", command_status},
+    {"model", "[-c FILE] -o APP.zip [--type T] [--name N] [--revision R]",
+        "writes the application model from what the scripts declare", "com", command_model},
+    {"clock", "[-c FILE] set", "tells the agent that the time of day is right", "c", command_clock},
+    {"help", "[COMMAND]", "this, or one command", "", command_help},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+enum { LONG_TYPE = 256, LONG_NAME, LONG_REVISION };
+
+static const struct option long_options[] = {
+    {"config", required_argument, NULL, 'c'},
+    {"output", required_argument, NULL, 'o'},
+    {"json", no_argument, NULL, 'j'},
+    {"yes", no_argument, NULL, 'y'},
+    {"type", required_argument, NULL, LONG_TYPE},
+    {"name", required_argument, NULL, LONG_NAME},
+    {"revision", required_argument, NULL, LONG_REVISION},
+    {NULL, 0, NULL, 0},
+};
+
+static bool take_option(struct options *options, int letter)
+{
+	switch (letter) {
+	case 'c':
+		options->config = optarg;
+		return true;
+	case 'o':
+		options->output = optarg;
+		return true;
+	case 'j':
+		options->json = true;
+		return true;
+	case 'y':
+		options->yes = true;
+		return true;
+	case LONG_TYPE:
+		options->type = optarg;
+		return true;
+	case LONG_NAME:
+		options->name = optarg;
+		return true;
+	case LONG_REVISION:
+		options->revision = optarg;
+		return true;
+	default:
+		return false;
+	}
+}
+
+int options_read(struct options *options, const struct command *command, int argc, char **argv)
+{
+	int letter;
+
+	*options = (struct options){.config = CONFIG_DEFAULT};
+	optind = 2;
+	opterr = 0;
+	while ((letter = getopt_long(argc, argv, ":c:o:jy", long_options, NULL)) != -1) {
+		const char *given = argv[optind - 1];
+		char allowed = letter >= LONG_TYPE ? 'm' : (char)letter;
+
+		if (letter == ':')
+			fprintf(stderr, "neap %s: %s needs a value\n", command->name, given);
+		else if (!strchr(command->allowed, allowed) || !take_option(options, letter))
+			fprintf(stderr, "neap %s: it has no option %s\n", command->name, given);
+		else
+			continue;
+		fprintf(stderr, "usage: neap %s %s\n", command->name, command->synopsis);
+		return -1;
+	}
+	options->args = argv + optind;
+	options->count = argc - optind;
+	return 0;
+}
+
+void command_say(const struct problems *problems)
+{
+	for (size_t i = 0; i < problems->count; i++)
+		fprintf(stderr, "%s%s\n", problems->list[i].text,
+		    problems->list[i].warning ? " (warning)" : "");
+}
+
+struct config *command_config(const struct options *options)
+{
+	struct problems problems = {0};
+	struct config *config = config_load(options->config, &problems);
+
+	command_say(&problems);
+	problems_free(&problems);
+	return config;
+}
+
+int command_run(const struct invocation *invocation)
+{
+	struct config *config = command_config(&invocation->options);
+	int status;
+
+	if (!config)
+		return EXIT_WRONG;
+	log_open(config->log.target, config->log.level);
+	status = agent_run(config, invocation->host);
+	log_close();
+	config_free(config);
+	return status;
+}
+
+int command_clock(const struct invocation *invocation)
+{
+	struct config *config;
+	struct buf result = {0};
+	struct err err = {0};
+	int rc;
+
+	if (invocation->options.count != 1 || strcmp(invocation->options.args[0], "set") != 0) {
+		fprintf(stderr, "usage: neap clock %s\n", invocation->command->synopsis);
+		return EXIT_WRONG;
+	}
+	config = command_config(&invocation->options);
+	if (!config)
+		return EXIT_WRONG;
+	rc = control_call(
+	    config->control.socket, "{\"v\":1,\"cmd\":\"clock-set\"}", 5000, &result, &err);
+	if (rc < 0)
+		fprintf(stderr, "neap clock: %s\n", err.text);
+	buf_free(&result);
+	config_free(config);
+	return rc < 0 ? EXIT_FAILED : EXIT_DONE;
+}
+
+static void print_all(void)
+{
+	puts("neap: an agent for IoT gateways that Lua scripts tell what to measure\n");
+	for (const struct command *command = commands; command->name; command++)
+		printf("  neap %-8s %s\n", command->name, command->summary);
+	puts("  neap --version\n\nEach takes -c FILE (" CONFIG_DEFAULT
+	     " if left out). Manuals: neap(1), neap.yaml(5), "
+	     "neap-lua(7).");
+}
+
+int command_help(const struct invocation *invocation)
+{
+	const char *topic = invocation->options.count > 0 ? invocation->options.args[0] : NULL;
+
+	if (!topic) {
+		print_all();
+		return EXIT_DONE;
+	}
+	for (const struct command *command = commands; command->name; command++) {
+		if (strcmp(command->name, topic) == 0) {
+			printf("neap %s %s\n  %s\n", command->name, command->synopsis, command->summary);
+			return EXIT_DONE;
+		}
+	}
+	fprintf(stderr, "neap help: there is no command %s\n", topic);
+	return EXIT_WRONG;
+}

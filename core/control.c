@@ -1,0 +1,247 @@
+#include "core/control.h"
+
+#include "core/log.h"
+#include "core/mem.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define CLIENTS_MAX 64
+#define NODES_MAX   20000 /* of one request */
+
+struct client {
+	uv_pipe_t pipe;
+	uv_write_t write;
+	struct control *control; /* NULL once the control socket is closed */
+	struct buf in;
+	struct buf out;
+	bool writing;
+	struct client *prev, *next;
+};
+
+struct control {
+	uv_pipe_t *listener;
+	char *path;
+	control_handler *handler;
+	void *ctx;
+	struct client *clients;
+	unsigned count;
+};
+
+static void on_client_closed(uv_handle_t *handle)
+{
+	struct client *client = handle->data;
+
+	buf_free(&client->in);
+	buf_free(&client->out);
+	free(client);
+}
+
+static void close_client(struct client *client)
+{
+	struct control *control = client->control;
+
+	if (uv_is_closing((uv_handle_t *)&client->pipe))
+		return;
+	*(client->prev ? &client->prev->next : &control->clients) = client->next;
+	if (client->next)
+		client->next->prev = client->prev;
+	control->count--;
+	uv_close((uv_handle_t *)&client->pipe, on_client_closed);
+}
+
+static void answer(
+    struct control *control, const char *text, size_t len, struct buf *result, struct err *err)
+{
+	size_t pos = 0;
+	struct json_doc *doc = json_parse(text, len, &pos, NODES_MAX, err);
+	const struct json *version = doc ? json_member(json_root(doc), "v") : NULL;
+
+	if (!doc)
+		return;
+	if (!json_only_space(text, len, &pos))
+		err_set(err, "byte %zu: something follows the request", pos);
+	else if (!version || version->kind != JSON_INTEGER || version->integer != CONTROL_VERSION)
+		err_set(err, "the request's version \"v\" must be %d: this is neap %s", CONTROL_VERSION,
+		    NEAP_VERSION);
+	else
+		(void)control->handler(control->ctx, json_root(doc), result, err);
+	json_free(doc);
+}
+
+static void add_length(struct buf *out, size_t len)
+{
+	const unsigned char head[4] = {(unsigned char)(len >> 24), (unsigned char)(len >> 16),
+	    (unsigned char)(len >> 8), (unsigned char)len};
+	buf_add(out, head, sizeof(head));
+}
+
+static void reply(struct client *client, const char *text, size_t len)
+{
+	struct err err = {0};
+	struct buf result = {0};
+	struct buf body = {0};
+
+	answer(client->control, text, len, &result, &err);
+	if (result.len + 64 > CONTROL_MAX)
+		err_set(&err, "the answer is larger than %d bytes", CONTROL_MAX);
+	if (err.text[0]) {
+		buf_printf(&body, "{\"v\":%d,\"ok\":false,\"error\":", CONTROL_VERSION);
+		json_add_text(&body, err.text);
+	} else {
+		buf_printf(&body, "{\"v\":%d,\"ok\":true,\"result\":", CONTROL_VERSION);
+		buf_add(&body, result.len ? result.data : "null", result.len ? result.len : 4);
+	}
+	buf_char(&body, '}');
+	add_length(&client->out, body.len);
+	buf_add(&client->out, body.data, body.len);
+	buf_free(&body);
+	buf_free(&result);
+}
+
+static void serve(struct client *client);
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out);
+static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buf);
+
+static void on_written(uv_write_t *write, int status)
+{
+	struct client *client = write->data;
+
+	client->writing = false;
+	client->out.len = 0;
+	if (status < 0 || uv_read_start((uv_stream_t *)&client->pipe, on_alloc, on_read) < 0)
+		close_client(client);
+	else
+		serve(client);
+}
+
+/* Answers the next whole request; while a reply is being written the client waits. */
+static void serve(struct client *client)
+{
+	const unsigned char *head = (const unsigned char *)client->in.data;
+	size_t len;
+
+	if (client->writing || uv_is_closing((uv_handle_t *)&client->pipe) || client->in.len < 4)
+		return;
+	len = (size_t)head[0] << 24 | (size_t)head[1] << 16 | (size_t)head[2] << 8 | head[3];
+	if (len > CONTROL_MAX) {
+		close_client(client);
+		return;
+	}
+	if (client->in.len < 4 + len)
+		return;
+	reply(client, client->in.data + 4, len);
+	buf_cut(&client->in, 4 + len);
+	uv_buf_t out = uv_buf_init(client->out.data, (unsigned)client->out.len);
+	client->writing = true;
+	uv_read_stop((uv_stream_t *)&client->pipe);
+	client->write.data = client;
+	if (uv_write(&client->write, (uv_stream_t *)&client->pipe, &out, 1, on_written) < 0)
+		close_client(client);
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
+{
+	struct client *client = handle->data;
+	size_t room = CONTROL_MAX + 8 - client->in.len;
+
+	if (room > suggested)
+		room = suggested;
+	*out = uv_buf_init(buf_reserve(&client->in, room), (unsigned)room);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buf)
+{
+	struct client *client = stream->data;
+
+	(void)buf;
+	if (count < 0) {
+		close_client(client);
+		return;
+	}
+	client->in.len += (size_t)count;
+	serve(client);
+}
+
+/* Only root and the user that the agent runs as. The file's mode says so too; this holds where a
+ * mode does not. */
+static bool is_allowed(const uv_pipe_t *pipe)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+	uv_os_fd_t fd;
+
+	if (uv_fileno((const uv_handle_t *)pipe, &fd) < 0 ||
+	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+		return false;
+	return peer.uid == 0 || peer.uid == geteuid();
+}
+
+static void on_connection(uv_stream_t *listener, int status)
+{
+	struct control *control = listener->data;
+	struct client *client;
+
+	if (status < 0)
+		return;
+	client = mem_alloc(sizeof(*client));
+	client->control = control;
+	must(uv_pipe_init(listener->loop, &client->pipe, 0) == 0);
+	client->pipe.data = client;
+	client->next = control->clients;
+	if (client->next)
+		client->next->prev = client;
+	control->clients = client;
+	control->count++;
+	if (uv_accept(listener, (uv_stream_t *)&client->pipe) < 0 || control->count > CLIENTS_MAX ||
+	    !is_allowed(&client->pipe) ||
+	    uv_read_start((uv_stream_t *)&client->pipe, on_alloc, on_read) < 0)
+		close_client(client);
+}
+
+struct control *control_new(
+    uv_loop_t *loop, const char *path, control_handler *handler, void *ctx, struct err *err)
+{
+	struct control *control = mem_alloc(sizeof(*control));
+	mode_t before = umask(0177);
+	int rc;
+
+	control->handler = handler;
+	control->ctx = ctx;
+	control->path = mem_strdup(path);
+	control->listener = mem_alloc(sizeof(*control->listener));
+	control->listener->data = control;
+	must(uv_pipe_init(loop, control->listener, 0) == 0);
+	unlink(
+	    path); /* of a process that was killed: the state folder's lock says that none is running */
+	rc = uv_pipe_bind(control->listener, path);
+	umask(before);
+	if (rc == 0)
+		rc = uv_listen((uv_stream_t *)control->listener, 16, on_connection);
+	if (rc == 0)
+		return control;
+	err_sys(err, -rc, "control.socket %s", path);
+	control_free(control);
+	return NULL;
+}
+
+static void on_listener_closed(uv_handle_t *handle)
+{
+	free(handle);
+}
+
+void control_free(struct control *control)
+{
+	if (!control)
+		return;
+	while (control->clients)
+		close_client(control->clients);
+	unlink(control->path);
+	uv_close((uv_handle_t *)control->listener, on_listener_closed);
+	free(control->path);
+	free(control);
+}

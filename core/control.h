@@ -1,0 +1,38 @@
+/*
+ * The control socket: how `neap status` and the other commands speak to the running agent, and any
+ * program may.
+ *
+ * A Unix stream socket, mode 0600, and the peer must be root or of the agent's own user. A message
+ * is its length (4 bytes, big-endian) and that many bytes of JSON, CONTROL_MAX at most. Request
+ * {"v":1,"cmd":"status", ...}; reply {"v":1,"ok":true,"result":...} or
+ * {"v":1,"ok":false,"error":"..."}. Requests of one client are answered in order; a client that
+ * does not read its replies is read no further, and nothing waits for it. Loop thread.
+ */
+#ifndef NEAP_CORE_CONTROL_H
+#define NEAP_CORE_CONTROL_H
+
+#include "core/buf.h"
+#include "core/err.h"
+#include "core/json.h"
+
+#include <uv.h>
+
+#define CONTROL_MAX     (1024 * 1024)
+#define CONTROL_VERSION 1
+
+struct control;
+
+/* Appends the result, one JSON value, to `result`; or -1 and why. */
+typedef int control_handler(
+    void *ctx, const struct json *request, struct buf *result, struct err *err);
+
+struct control *control_new(
+    uv_loop_t *loop, const char *path, control_handler *handler, void *ctx, struct err *err);
+void control_free(struct control *control); /* removes the socket */
+
+/* The other side, blocking, for the command line: sends `request` (JSON) and gives the result's
+ * text. */
+int control_call(
+    const char *path, const char *request, int64_t timeout_ms, struct buf *result, struct err *err);
+
+#endif

@@ -1,0 +1,127 @@
+#include "core/status.h"
+
+#include "core/json_out.h"
+
+#include <unistd.h>
+
+static double seconds(int64_t ms)
+{
+	return (double)ms / 1000;
+}
+
+static void write_link(struct json_out *out, const struct status_parts *parts, int64_t now)
+{
+	const struct link_status *link = mqtt_status(parts->mqtt);
+
+	json_out_open(out, "link", '{');
+	json_out_text(out, "state", link_state_name(link->state));
+	json_out_number(out, "since_s", seconds(now - link->since_mono_ms));
+	json_out_text(out, "url", link->url);
+	json_out_text(out, "reason", link->reason);
+	if (link->next_try_mono_ms > now)
+		json_out_number(out, "next_try_s", seconds(link->next_try_mono_ms - now));
+	json_out_int(out, "connects", (int64_t)link->connects);
+	json_out_int(out, "losses", (int64_t)link->losses);
+	json_out_int(out, "messages_out", (int64_t)link->messages_out);
+	json_out_int(out, "messages_in", (int64_t)link->messages_in);
+	json_out_int(out, "bytes_out", (int64_t)link->bytes_out);
+	json_out_close(out, '}');
+}
+
+static void write_clock(struct json_out *out, const struct status_parts *parts)
+{
+	json_out_open(out, "clock", '{');
+	json_out_bool(out, "set", clock_is_set(parts->clock));
+	json_out_int(out, "wall_ms", clock_wall_ms(parts->clock));
+	json_out_close(out, '}');
+}
+
+static void write_losses(struct json_out *out, const struct queue_figures *figures)
+{
+	json_out_open(out, "lost", '{');
+	for (int reason = 0; reason < LOSS_REASONS; reason++) {
+		if (figures->lost[reason] > 0)
+			json_out_int(out, loss_name(reason), (int64_t)figures->lost[reason]);
+	}
+	json_out_close(out, '}');
+}
+
+static void write_queue(
+    struct json_out *out, const struct status_parts *parts, const struct queue *queue, int64_t now)
+{
+	struct queue_figures figures = queue_figures(queue);
+	int64_t due = uplink_next_flush(parts->uplink, queue);
+
+	json_out_open(out, NULL, '{');
+	json_out_text(out, "name", queue_name(queue));
+	json_out_bool(out, "declared", policies_find(parts->policies, queue_name(queue)) != NULL);
+	json_out_int(out, "waiting", (int64_t)figures.waiting);
+	json_out_int(out, "in_flight", (int64_t)figures.in_flight);
+	json_out_int(out, "backlog", (int64_t)figures.backlog);
+	json_out_int(out, "bytes", (int64_t)figures.bytes);
+	json_out_int(out, "memory_bytes", (int64_t)figures.memory_bytes);
+	json_out_int(out, "unsynced", (int64_t)figures.unsynced);
+	json_out_int(out, "segments", figures.segments);
+	json_out_int(out, "accepted", (int64_t)figures.accepted);
+	json_out_int(out, "delivered", (int64_t)figures.delivered);
+	if (figures.oldest_wall_ms)
+		json_out_int(out, "oldest_wall_ms", figures.oldest_wall_ms);
+	if (due != INT64_MAX)
+		json_out_number(out, "next_flush_s", due > now ? seconds(due - now) : 0);
+	if (figures.trouble)
+		json_out_text(out, "trouble", figures.trouble);
+	write_losses(out, &figures);
+	json_out_close(out, '}');
+}
+
+static void write_queues(struct json_out *out, const struct status_parts *parts, int64_t now)
+{
+	struct uplink_figures figures = uplink_figures(parts->uplink);
+
+	json_out_open(out, "policies", '[');
+	for (struct queue *queue = queue_next(parts->queues, NULL); queue;
+	     queue = queue_next(parts->queues, queue))
+		write_queue(out, parts, queue, now);
+	json_out_close(out, ']');
+	json_out_open(out, "sent", '{');
+	json_out_int(out, "messages", (int64_t)figures.messages);
+	json_out_int(out, "samples", (int64_t)figures.samples);
+	json_out_int(out, "bytes", (int64_t)figures.bytes);
+	json_out_int(out, "untimed", (int64_t)figures.untimed);
+	json_out_int(out, "in_flight", figures.in_flight);
+	json_out_int(out, "in_flight_bytes", (int64_t)figures.in_flight_bytes);
+	json_out_close(out, '}');
+}
+
+static void write_tasks(struct json_out *out, const struct status_parts *parts)
+{
+	struct inbox_figures figures = inbox_figures(parts->inbox);
+
+	json_out_open(out, "tasks", '{');
+	json_out_int(out, "payloads", (int64_t)figures.payloads);
+	json_out_int(out, "done", (int64_t)figures.done);
+	json_out_int(out, "failed", (int64_t)figures.failed);
+	json_out_int(out, "refused", (int64_t)figures.refused);
+	json_out_int(out, "repeated", (int64_t)figures.repeated);
+	json_out_int(out, "running", figures.running);
+	json_out_close(out, '}');
+}
+
+void status_write(const struct status_parts *parts, struct buf *json)
+{
+	struct json_out out = {.buf = json};
+	int64_t now = clock_mono_ms(parts->clock);
+
+	json_out_open(&out, NULL, '{');
+	json_out_text(&out, "version", NEAP_VERSION);
+	json_out_int(&out, "pid", getpid());
+	json_out_text(&out, "serial", parts->config->device.serial);
+	json_out_number(&out, "uptime_s", seconds(now - parts->started_mono_ms));
+	write_link(&out, parts, now);
+	write_clock(&out, parts);
+	write_queues(&out, parts, now);
+	write_tasks(&out, parts);
+	json_out_raw(&out, "scripts");
+	parts->ops->status(parts->host, json);
+	json_out_close(&out, '}');
+}

@@ -1,0 +1,560 @@
+#include "core/uplink.h"
+
+#include "core/buf.h"
+#include "core/fileio.h"
+#include "core/log.h"
+#include "core/mem.h"
+#include "core/message.h"
+#include "core/poison.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LOWEST_BODY_LIMIT 512   /* what a size found by poison.h may shrink bodies to */
+#define ASIDE_MAX         65536 /* bytes of refused bodies kept for inspection */
+#define UNBLOCKED         INT64_MIN
+
+/* What the uplink knows of one queue, by the queue's name. */
+struct outlet {
+	char name[POLICY_NAME_MAX + 1];
+	bool flushing;     /* its batch was due: everything goes until the lane is empty */
+	int64_t jitter_ms; /* drawn for the present batch */
+	int64_t
+	    blocked_until; /* its next sample waits for the clock, until then at most; or UNBLOCKED */
+	uint64_t turn;     /* when it sent last: within a priority the queues take turns */
+	struct outlet *next;
+};
+
+/* A message in flight; its address is the token. */
+struct flight {
+	struct queue *queue;
+	struct outlet *outlet;
+	struct range range;
+	size_t bytes;
+	bool condemned; /* when it comes back it is set aside, not sent again */
+	struct flight *prev, *next;
+};
+
+struct uplink {
+	uv_loop_t *loop;
+	uv_timer_t *timer; /* the next flush */
+	struct clock *clock;
+	const struct config *config;
+	struct queue_set *queues;
+	struct policies *policies;
+	struct mqtt *mqtt;
+	struct message *message;
+	size_t body_limit;
+	struct buf body;
+	struct outlet *outlets;
+	struct flight *flights;
+	struct poison poison;
+	struct uplink_figures figures;
+	double fresh_debt; /* bytes: above 0 the fresh lanes have had more than their share */
+	uint64_t turns;
+	uint32_t random;
+	bool connected;
+	bool pumping;
+};
+
+/* One thing that could be sent next. */
+struct candidate {
+	struct queue *queue;
+	struct outlet *outlet;
+	const struct policy *policy;
+	enum queue_lane lane;
+};
+
+static void set_body_limit(struct uplink *uplink, size_t limit)
+{
+	const struct config *config = uplink->config;
+	const struct message_format format = {
+	    .form_a = config->payload.form_a,
+	    .native_values = config->payload.native_values,
+	    .milliseconds = config->payload.milliseconds,
+	    .max_bytes = limit,
+	};
+	message_free(uplink->message);
+	uplink->message = message_new(&format);
+	uplink->body_limit = limit;
+}
+
+static struct outlet *outlet_of(struct uplink *uplink, const char *name)
+{
+	struct outlet *outlet = uplink->outlets;
+
+	while (outlet && strcmp(outlet->name, name) != 0)
+		outlet = outlet->next;
+	if (!outlet) {
+		outlet = mem_alloc(sizeof(*outlet));
+		strncpy(outlet->name, name, POLICY_NAME_MAX);
+		outlet->blocked_until = UNBLOCKED;
+		outlet->jitter_ms = -1;
+		outlet->next = uplink->outlets;
+		uplink->outlets = outlet;
+	}
+	return outlet;
+}
+
+/* xorshift32 (Marsaglia 2003): spreads flushes over a fleet, no more. */
+static int64_t draw_jitter(struct uplink *uplink, int64_t max_ms)
+{
+	uplink->random ^= uplink->random << 13;
+	uplink->random ^= uplink->random >> 17;
+	uplink->random ^= uplink->random << 5;
+	return max_ms > 0 ? (int64_t)(uplink->random % (uint64_t)(max_ms + 1)) : 0;
+}
+
+/* A queue that no policy is declared for any more just drains. */
+static const struct policy *policy_of(struct uplink *uplink, const struct queue *queue)
+{
+	const struct policy *policy = policies_find(uplink->policies, queue_name(queue));
+
+	return policy ? policy : policies_find(uplink->policies, POLICY_DEFAULT);
+}
+
+static bool is_declared(struct uplink *uplink, const struct queue *queue)
+{
+	return policies_find(uplink->policies, queue_name(queue)) != NULL;
+}
+
+/* When the fresh lane of a queue is due, as monotonic ms. */
+static int64_t fresh_due(struct uplink *uplink, const struct queue *queue, struct outlet *outlet)
+{
+	const struct policy *policy = policy_of(uplink, queue);
+	struct queue_figures figures = queue_figures(queue);
+	struct policy_state state = {
+	    .waiting = figures.waiting - figures.backlog,
+	    .first_mono_ms = figures.first_mono_ms,
+	};
+
+	if (state.waiting == 0) {
+		outlet->flushing = false;
+		return INT64_MAX;
+	}
+	if (outlet->flushing || !is_declared(uplink, queue))
+		return 0;
+	if (outlet->jitter_ms < 0)
+		outlet->jitter_ms = draw_jitter(uplink, policy->jitter_ms);
+	state.jitter_ms = outlet->jitter_ms;
+	return policy_due(policy, &state);
+}
+
+static bool is_blocked(const struct uplink *uplink, const struct outlet *outlet, int64_t now)
+{
+	return outlet->blocked_until > now && !clock_is_set(uplink->clock);
+}
+
+static bool lane_ready(struct uplink *uplink, const struct candidate *candidate, int64_t now)
+{
+	if (is_blocked(uplink, candidate->outlet, now))
+		return false;
+	if (candidate->lane == LANE_BACKLOG)
+		return queue_figures(candidate->queue).backlog > 0;
+	return fresh_due(uplink, candidate->queue, candidate->outlet) <= now;
+}
+
+static bool goes_before(const struct candidate *a, const struct candidate *b)
+{
+	if (!b->queue)
+		return true;
+	if (a->policy->priority != b->policy->priority)
+		return a->policy->priority < b->policy->priority;
+	return a->outlet->turn < b->outlet->turn;
+}
+
+/* The first of one lane over all queues: by priority, then in turn. candidate.queue NULL: nothing
+ * is due. */
+static struct candidate first_of_lane(struct uplink *uplink, enum queue_lane lane, int64_t now)
+{
+	struct candidate best = {.lane = lane};
+
+	for (struct queue *queue = queue_next(uplink->queues, NULL); queue;
+	     queue = queue_next(uplink->queues, queue)) {
+		struct candidate candidate = {
+		    .queue = queue,
+		    .outlet = outlet_of(uplink, queue_name(queue)),
+		    .policy = policy_of(uplink, queue),
+		    .lane = lane,
+		};
+		if (lane_ready(uplink, &candidate, now) && goes_before(&candidate, &best))
+			best = candidate;
+	}
+	return best;
+}
+
+/* Fresh and backlog share the link by bytes; where only one of them waits it has the whole. */
+static struct candidate next_candidate(struct uplink *uplink, int64_t now, bool *contended)
+{
+	struct candidate fresh = first_of_lane(uplink, LANE_FRESH, now);
+	struct candidate backlog = first_of_lane(uplink, LANE_BACKLOG, now);
+
+	*contended = fresh.queue && backlog.queue;
+	if (!*contended)
+		return fresh.queue ? fresh : backlog;
+	return uplink->fresh_debt <= 0 ? fresh : backlog;
+}
+
+static void account_share(struct uplink *uplink, enum queue_lane lane, size_t bytes)
+{
+	double share = uplink->config->window.fresh;
+
+	if (lane == LANE_FRESH)
+		uplink->fresh_debt += (double)bytes * (1 - share);
+	else
+		uplink->fresh_debt -= (double)bytes * share;
+}
+
+/* --- one body --- */
+
+/* Leaves the sample where it is if its time may still become known; else settles whether it has
+ * one. */
+static bool settle_time(
+    struct uplink *uplink, const struct candidate *candidate, struct record *record)
+{
+	bool answer = strcmp(queue_name(candidate->queue), POLICY_ANSWERS) == 0;
+	int64_t deadline = record->sample.time.mono_ms + uplink->config->clock.deadline_ms;
+
+	/* An answer goes at once: the server's own stamp on its arrival is right. */
+	if (record->time == TIME_WAITS && !answer && clock_mono_ms(uplink->clock) < deadline) {
+		candidate->outlet->blocked_until = deadline;
+		return false;
+	}
+	record->sample.time.wall_valid = record->time == TIME_KNOWN;
+	return true;
+}
+
+static void lose_oversized(
+    struct uplink *uplink, const struct candidate *candidate, const char *path)
+{
+	log_error("uplink",
+	    "%s: one sample is above the body's limit of %zu bytes and cannot be sent; raise "
+	    "payload.max_bytes",
+	    path, uplink->body_limit);
+	queue_advance(candidate->queue, candidate->lane);
+	struct range range = queue_take(candidate->queue, candidate->lane);
+	queue_lose(candidate->queue, &range, LOSS_REFUSED);
+}
+
+/* Fills the builder; returns what it holds as a range in flight, count 0 if nothing can be sent
+ * now. */
+static struct range fill(struct uplink *uplink, const struct candidate *candidate)
+{
+	uint32_t max = poison_samples(&uplink->poison, candidate->policy->max_samples);
+	struct record record;
+
+	candidate->outlet->blocked_until = UNBLOCKED;
+	while (message_count(uplink->message) < max &&
+	       queue_peek(candidate->queue, candidate->lane, &record)) {
+		if (!settle_time(uplink, candidate, &record))
+			break;
+		enum message_fit fit = message_add(uplink->message, &record.sample);
+		if (fit == MESSAGE_TOO_BIG && message_count(uplink->message) == 0) {
+			lose_oversized(uplink, candidate, record.sample.path);
+			continue;
+		}
+		if (fit != MESSAGE_ADDED)
+			break;
+		uplink->figures.untimed += !record.sample.time.wall_valid;
+		queue_advance(candidate->queue, candidate->lane);
+	}
+	return queue_take(candidate->queue, candidate->lane);
+}
+
+static void add_flight(struct uplink *uplink, struct flight *flight)
+{
+	flight->next = uplink->flights;
+	if (flight->next)
+		flight->next->prev = flight;
+	uplink->flights = flight;
+	uplink->figures.in_flight++;
+	uplink->figures.in_flight_bytes += flight->bytes;
+}
+
+static void remove_flight(struct uplink *uplink, struct flight *flight)
+{
+	*(flight->prev ? &flight->prev->next : &uplink->flights) = flight->next;
+	if (flight->next)
+		flight->next->prev = flight->prev;
+	uplink->figures.in_flight--;
+	uplink->figures.in_flight_bytes -= flight->bytes;
+}
+
+static bool send_one(struct uplink *uplink, const struct candidate *candidate, bool contended)
+{
+	struct range range = fill(uplink, candidate);
+
+	if (range.count == 0) {
+		message_clear(uplink->message);
+		/* Nothing but what waits for the clock: try the others. */
+		return candidate->outlet->blocked_until != UNBLOCKED;
+	}
+	message_finish(uplink->message, &uplink->body);
+
+	struct flight *flight = mem_alloc(sizeof(*flight));
+	flight->queue = candidate->queue;
+	flight->outlet = candidate->outlet;
+	flight->range = range;
+	flight->bytes = uplink->body.len;
+	add_flight(uplink, flight);
+	candidate->outlet->turn = ++uplink->turns;
+	if (contended)
+		account_share(uplink, candidate->lane, flight->bytes);
+	if (mqtt_publish(uplink->mqtt, uplink->config->topics.data, uplink->body.data, uplink->body.len,
+	        flight) == 0)
+		return true;
+	remove_flight(uplink, flight);
+	queue_release(candidate->queue, &range);
+	free(flight);
+	return false;
+}
+
+/* --- what is due, and when to look again --- */
+
+static bool window_open(const struct uplink *uplink)
+{
+	uint32_t messages = poison_window(&uplink->poison, uplink->config->window.messages);
+
+	return uplink->connected && uplink->figures.in_flight < messages &&
+	       (uplink->figures.in_flight == 0 ||
+	           uplink->figures.in_flight_bytes + uplink->body_limit <=
+	               uplink->config->window.bytes);
+}
+
+/* A batch that has become due goes as a whole, also when the window makes it wait. */
+static void start_flushes(struct uplink *uplink, int64_t now)
+{
+	for (struct queue *queue = queue_next(uplink->queues, NULL); queue;
+	     queue = queue_next(uplink->queues, queue)) {
+		struct outlet *outlet = outlet_of(uplink, queue_name(queue));
+		const struct policy *policy = policy_of(uplink, queue);
+		struct queue_figures figures = queue_figures(queue);
+		uint64_t fresh = figures.waiting - figures.backlog;
+
+		/* Full batches leave by themselves; what is short of one waits for its time. */
+		if (fresh > 0 && fresh < policy->max_samples && fresh_due(uplink, queue, outlet) <= now) {
+			outlet->flushing = true;
+			outlet->jitter_ms = -1;
+		}
+	}
+}
+
+static void on_timer(uv_timer_t *timer);
+
+static void arm_timer(struct uplink *uplink, int64_t now)
+{
+	int64_t next = INT64_MAX;
+
+	for (struct queue *queue = queue_next(uplink->queues, NULL); queue;
+	     queue = queue_next(uplink->queues, queue)) {
+		struct outlet *outlet = outlet_of(uplink, queue_name(queue));
+		int64_t due = queue_figures(queue).backlog > 0 ? now : fresh_due(uplink, queue, outlet);
+
+		if (due != INT64_MAX && is_blocked(uplink, outlet, now))
+			due = outlet->blocked_until;
+		if (due < next)
+			next = due;
+	}
+	/* While the window is closed or the link down, a PUBACK or the link wakes us. */
+	if (next == INT64_MAX || !window_open(uplink))
+		uv_timer_stop(uplink->timer);
+	else
+		uv_timer_start(uplink->timer, on_timer, next > now ? (uint64_t)(next - now) : 0, 0);
+}
+
+static void pump(struct uplink *uplink)
+{
+	int64_t now = clock_mono_ms(uplink->clock);
+
+	if (uplink->pumping)
+		return;
+	uplink->pumping = true;
+	start_flushes(uplink, now);
+	while (window_open(uplink)) {
+		bool contended;
+		struct candidate candidate = next_candidate(uplink, now, &contended);
+
+		if (!candidate.queue || !send_one(uplink, &candidate, contended))
+			break;
+	}
+	arm_timer(uplink, now);
+	uplink->pumping = false;
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+	pump(timer->data);
+}
+
+/* --- what became of it --- */
+
+void uplink_acked(struct uplink *uplink, void *token)
+{
+	struct flight *flight = token;
+
+	uplink->figures.messages++;
+	uplink->figures.samples += flight->range.count;
+	uplink->figures.bytes += flight->bytes;
+	queue_ack(flight->queue, &flight->range);
+	remove_flight(uplink, flight);
+	if (poison_acked(&uplink->poison, flight->range.count, flight->bytes)) {
+		size_t limit = uplink->poison.largest_passed;
+		set_body_limit(uplink, limit > LOWEST_BODY_LIMIT ? limit : LOWEST_BODY_LIMIT);
+		log_warn("uplink",
+		    "the broker hangs up on large bodies: sending %zu bytes at most from now on; set "
+		    "payload.max_bytes to make it last",
+		    uplink->body_limit);
+	}
+	free(flight);
+	pump(uplink);
+}
+
+/* Keeps a refused body for whoever wants to know what the broker choked on. */
+static void keep_aside(struct uplink *uplink, const struct flight *flight)
+{
+	struct buf path = {0};
+	struct stat info;
+
+	buf_printf(&path, "%s/refused.log", uplink->config->queue.dir);
+	int fd = open(buf_str(&path), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (fd >= 0 && fstat(fd, &info) == 0 && info.st_size + (off_t)uplink->body.len < ASIDE_MAX) {
+		buf_char(&uplink->body, '\n');
+		(void)fileio_write_all(fd, uplink->body.data, uplink->body.len);
+	}
+	if (fd >= 0)
+		close(fd);
+	log_error("uplink",
+	    "%s: the broker hangs up on one sample of policy %s; it is set aside in %s and counted",
+	    flight->outlet->name, flight->outlet->name, buf_str(&path));
+	buf_free(&path);
+}
+
+void uplink_failed(struct uplink *uplink, void *token)
+{
+	struct flight *flight = token;
+
+	if (flight->condemned) {
+		keep_aside(uplink, flight);
+		queue_lose(flight->queue, &flight->range, LOSS_REFUSED);
+	} else {
+		queue_release(flight->queue, &flight->range);
+	}
+	remove_flight(uplink, flight);
+	free(flight);
+}
+
+static void on_lost(struct uplink *uplink)
+{
+	struct poison_flight in_flight = {.messages = uplink->figures.in_flight};
+
+	for (const struct flight *flight = uplink->flights; flight; flight = flight->next)
+		in_flight.samples += flight->range.count;
+	enum poison_advice advice = poison_lost(&uplink->poison, &in_flight);
+	if (advice == POISON_NOTHING)
+		return;
+	log_warn("uplink",
+	    "the broker hangs up again and again with the same %u messages in flight: sending "
+	    "them again one by one, in a new session",
+	    in_flight.messages);
+	if (advice == POISON_SET_ASIDE)
+		uplink->flights->condemned = true;
+	mqtt_drop_session(uplink->mqtt);
+}
+
+/* What had to wait for the link is backlog: it drains beside what comes from now on. */
+static void mark_backlogs(struct uplink *uplink)
+{
+	int64_t now = clock_mono_ms(uplink->clock);
+
+	for (struct queue *queue = queue_next(uplink->queues, NULL); queue;
+	     queue = queue_next(uplink->queues, queue)) {
+		struct outlet *outlet = outlet_of(uplink, queue_name(queue));
+
+		if (fresh_due(uplink, queue, outlet) <= now) {
+			queue_mark_backlog(queue);
+			outlet->flushing = false;
+			outlet->jitter_ms = -1;
+		}
+	}
+}
+
+void uplink_link(struct uplink *uplink, const struct link_status *status)
+{
+	bool was = uplink->connected;
+
+	uplink->connected = status->state == LINK_CONNECTED;
+	if (uplink->connected && !was) {
+		poison_connected(&uplink->poison);
+		mark_backlogs(uplink);
+		pump(uplink);
+	} else if (was && !uplink->connected && status->state != LINK_STOPPED) {
+		on_lost(uplink);
+	}
+}
+
+/* --- outside --- */
+
+struct uplink *uplink_new(uv_loop_t *loop, struct clock *clock, const struct config *config,
+    struct queue_set *queues, struct policies *policies, struct mqtt *mqtt)
+{
+	struct uplink *uplink = mem_alloc(sizeof(*uplink));
+
+	uplink->loop = loop;
+	uplink->clock = clock;
+	uplink->config = config;
+	uplink->queues = queues;
+	uplink->policies = policies;
+	uplink->mqtt = mqtt;
+	uplink->random = ((uint32_t)clock_mono_us(clock) ^ ((uint32_t)getpid() << 16)) | 1;
+	set_body_limit(uplink, config->payload.max_bytes);
+	uplink->timer = mem_alloc(sizeof(*uplink->timer));
+	must(uv_timer_init(loop, uplink->timer) == 0);
+	uplink->timer->data = uplink;
+	return uplink;
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+	free(handle);
+}
+
+void uplink_free(struct uplink *uplink)
+{
+	if (!uplink)
+		return;
+	must(!uplink->flights);
+	uv_close((uv_handle_t *)uplink->timer, on_timer_closed);
+	for (struct outlet *outlet = uplink->outlets, *next; outlet; outlet = next) {
+		next = outlet->next;
+		free(outlet);
+	}
+	message_free(uplink->message);
+	buf_free(&uplink->body);
+	free(uplink);
+}
+
+void uplink_wake(struct uplink *uplink)
+{
+	pump(uplink);
+}
+
+void uplink_flush(struct uplink *uplink)
+{
+	for (struct queue *queue = queue_next(uplink->queues, NULL); queue;
+	     queue = queue_next(uplink->queues, queue))
+		outlet_of(uplink, queue_name(queue))->flushing = true;
+	pump(uplink);
+}
+
+struct uplink_figures uplink_figures(const struct uplink *uplink)
+{
+	return uplink->figures;
+}
+
+int64_t uplink_next_flush(struct uplink *uplink, const struct queue *queue)
+{
+	return fresh_due(uplink, queue, outlet_of(uplink, queue_name(queue)));
+}
