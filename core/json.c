@@ -293,7 +293,7 @@ static const struct json *second_of_a_name(const struct json *object, size_t cou
 {
 	const struct json *few[FEW], **list = few, *found = NULL;
 	if (count > FEW)
-		list = mem_resize(NULL, count, sizeof(struct json *));
+		list = mem_resize(NULL, count, sizeof(void *));
 	size_t i = 0;
 	for (const struct json *m = object->child; m; m = m->next)
 		list[i++] = m;
