@@ -4,7 +4,8 @@
  *
  * A script collects its entries in a draft; installing the draft checks it against everybody else's
  * and swaps it for the owner's old entries in one step, or changes nothing. Entries belong to the
- * catalog from then on and stay valid until their owner's next install.
+ * catalog from then on and stay valid until their owner's next install. A path may also be the
+ * beginning of others (machine.a and machine.a.b). Loop thread.
  */
 #ifndef NEAP_CORE_CATALOG_H
 #define NEAP_CORE_CATALOG_H
@@ -90,25 +91,38 @@ struct draft;
 struct catalog *catalog_new(void);
 void catalog_free(struct catalog *catalog);
 
-struct draft *draft_new(struct owner *owner);
+struct draft *draft_new(struct owner *owner); /* its name is copied */
 void draft_free(struct draft *draft);
-/* Copies everything (texts, params). Twice the same path in a draft: -1, the text names both
- * places. */
+/*
+ * Copies everything (texts, params; NULL texts become ""), its owner is the draft's. -1: the path
+ * is no path or stands in the draft already (the text names both places), a minimum is above its
+ * maximum, a default does not fit its type or limits, a parameter comes twice.
+ */
 int draft_add(struct draft *draft, const struct entry *entry, struct err *err);
+/* The label of an asset, for the model. Scripts may share an asset: the first label given counts.
+ */
+void draft_asset(struct draft *draft, const char *id, const char *label);
 
 struct problems;
-/* Takes the draft. -1 if a path is somebody else's already: a problem for each, naming both places,
- * and nothing is changed. */
+/*
+ * Takes the draft, also on failure. It replaces that of the owner of the same name, which may be
+ * another object (a script's next generation). -1 if a path is somebody else's already: a problem
+ * for each, naming both places, and nothing is changed.
+ */
 int catalog_install(struct catalog *catalog, struct draft *draft, struct problems *problems);
-void catalog_remove(struct catalog *catalog, const struct owner *owner);
+void catalog_remove(struct catalog *catalog,
+    const struct owner *owner); /* this object's entries, if they are still installed */
 
 const struct entry *catalog_find(const struct catalog *catalog, const char *path);
 const struct entry *catalog_next(const struct catalog *catalog,
     const struct entry *after); /* by path; NULL: the first; NULL at the end */
 const char *catalog_nearest(
     const struct catalog *catalog, const char *path); /* "did you mean", or NULL */
+const char *catalog_asset_label(const struct catalog *catalog, const char *id); /* or NULL */
 
-/* Checks a value for a setting or a parameter: type, then limits. The value is converted in place.
+/*
+ * Checks a value for a setting or a parameter: type (sample.h: value_fit), then limits, which only
+ * numbers and dates have. The value is converted in place.
  */
 int limits_check(struct value *value, enum value_type type, const struct limits *limits,
     bool from_text, struct err *err);

@@ -13,6 +13,7 @@
 #include "core/err.h"
 #include "core/log.h"
 #include "core/policy.h"
+#include "core/problems.h"
 
 #include <stddef.h>
 
@@ -98,19 +99,6 @@ struct config {
 	const struct config_policy_field *policies;
 	size_t policies_count;
 };
-
-/* Messages of a check, in the order of the file. */
-struct problems {
-	struct problem {
-		bool warning;
-		char *text;
-	} * list;
-	size_t count;
-	size_t errors; /* how many are not warnings */
-};
-void problems_add(struct problems *problems, bool warning, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-void problems_free(struct problems *problems);
 
 struct config *config_load(
     const char *path, struct problems *problems); /* NULL if problems->errors is not 0 */

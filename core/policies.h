@@ -2,8 +2,9 @@
  * The policies that are in force: what the scripts declared, with neap.yaml's overrides over it.
  *
  * Policies are the agent's, not a script's: two declarations must agree, or it is an error that
- * names both places. `default` always exists and may be redeclared. A script's declarations are
- * swapped as a whole at a reload, like the catalog's entries.
+ * names both places. `default` always exists and may be redeclared; a policy that neap.yaml alone
+ * names exists too. A script's declarations are swapped as a whole at a reload, like the catalog's
+ * entries. Loop thread.
  */
 #ifndef NEAP_CORE_POLICIES_H
 #define NEAP_CORE_POLICIES_H
@@ -12,7 +13,9 @@
 #include "core/policy.h"
 
 #define POLICY_DEFAULT "default"
-#define POLICY_ANSWERS "answers" /* built in: what read and write tasks answer; flush now, high */
+/* Built in: what read and write tasks answer; flush now, high, 256KB. neap.yaml alone may change
+ * it. */
+#define POLICY_ANSWERS "answers"
 
 struct declaration {
 	struct policy policy;
@@ -21,7 +24,8 @@ struct declaration {
 
 struct policies;
 
-struct policies *policies_new(const struct config *config); /* its overrides are copied */
+struct policies *policies_new(
+    const struct config *config); /* its overrides, which config_load has checked, are copied */
 void policies_free(struct policies *policies);
 
 /* Replaces what `owner` (a script's name) declared before. -1: problems tell why, nothing is
@@ -30,8 +34,9 @@ int policies_install(struct policies *policies, const char *owner, const struct 
     size_t count, struct problems *problems);
 void policies_remove(struct policies *policies, const char *owner);
 
-const struct policy *policies_find(
-    const struct policies *policies, const char *name); /* in force, or NULL */
-const struct policy *policies_next(const struct policies *policies, const struct policy *after);
+/* What is in force; valid until the next install or remove. */
+const struct policy *policies_find(const struct policies *policies, const char *name); /* or NULL */
+const struct policy *policies_next(const struct policies *policies,
+    const struct policy *after); /* by name; NULL: the first; NULL at the end */
 
 #endif

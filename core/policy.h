@@ -31,14 +31,15 @@ void policy_init(
     struct policy *policy, const char *name); /* the defaults: 30s, 500, 8MB, drop_oldest, normal */
 
 /*
- * Sets one field from text as a script, neap.yaml or the server gives it: "flush" "60s". Unknown
- * field: the text names the nearest. policy_fields: names for completion and messages,
- * NULL-terminated.
+ * Sets one field from text as a script, neap.yaml or the server gives it: "flush" "60s". -1: the
+ * policy is as it was, and the text begins with the field ("flush: takes ..."); for an unknown
+ * field it names the nearest. policy_fields: names for completion and messages, NULL-terminated.
  */
 int policy_set(struct policy *policy, const char *field, const char *value, struct err *err);
 const char *const *policy_fields(void);
 int policy_name_check(const char *name, struct err *err);
-bool policy_equal(const struct policy *a, const struct policy *b);
+/* The first field in which two policies differ, or NULL; their names do not count. */
+const char *policy_difference(const struct policy *a, const struct policy *b);
 
 /* What the decision needs to know of a queue. */
 struct policy_state {
