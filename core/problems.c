@@ -8,8 +8,8 @@
 #define TEXT_MAX 1000
 
 /* `prefix` bytes of `text` are written already. */
-static void add(struct problems *problems, struct problem problem, char text[TEXT_MAX + 1],
-    size_t prefix, const char *fmt, va_list args)
+__attribute__((format(printf, 5, 0))) static void add(struct problems *problems,
+    struct problem problem, char text[TEXT_MAX + 1], size_t prefix, const char *fmt, va_list args)
 {
 	vsnprintf(text + prefix, TEXT_MAX + 1 - prefix, fmt, args);
 	for (char *c = text; *c != '\0'; c++)
