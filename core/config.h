@@ -9,25 +9,19 @@
 #ifndef NEAP_CORE_CONFIG_H
 #define NEAP_CORE_CONFIG_H
 
+#include "core/arena.h"
 #include "core/clock.h"
+#include "core/config_tree.h"
 #include "core/err.h"
 #include "core/log.h"
 #include "core/policy.h"
 #include "core/problems.h"
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
-/* A value of `params`, which belongs to the scripts: a tree as written. */
-enum config_kind { CONFIG_SCALAR, CONFIG_LIST, CONFIG_MAP };
-struct config_node {
-	enum config_kind kind;
-	bool quoted;                     /* a scalar in quotes is always text */
-	const char *key;                 /* in a map */
-	const char *text;                /* a scalar */
-	const struct config_node *child; /* list, map */
-	const struct config_node *next;
-	int line, column; /* from 1 */
-};
+struct config_key;
 
 /* One field of one policy, as `policies:` overrides it. */
 struct config_policy_field {
@@ -38,7 +32,8 @@ struct config_policy_field {
 struct config {
 	const char *path; /* of the file, as given */
 	struct {
-		const char *serial; /* from serial or serial_file */
+		const char *serial;      /* from serial or serial_file */
+		const char *serial_file; /* "" if not set */
 	} device;
 	struct {
 		const char *const *urls;              /* NULL-terminated, one at least */
@@ -95,13 +90,22 @@ struct config {
 	} log;
 	const char *agent_asset;          /* "" : none */
 	const char *dialect;              /* "tutorial" or "current" */
-	const struct config_node *params; /* a map by script name, or NULL */
+	const struct config_node *params; /* a map of maps by script name, or NULL: it belongs to the
+	                                     scripts, as written */
 	const struct config_policy_field *policies;
 	size_t policies_count;
+	struct arena memory; /* all that the pointers above point to */
 };
 
-struct config *config_load(
-    const char *path, struct problems *problems); /* NULL if problems->errors is not 0 */
+/* NULL if problems->errors is not 0 then; warnings may come with either. */
+struct config *config_load(const char *path, struct problems *problems);
+
+/* The same for text that was read already; `path` is for messages and relative file names. */
+struct config *config_parse(
+    const char *path, const char *text, size_t len, struct problems *problems);
 void config_free(struct config *config);
+
+/* The table of all keys, ended by a NULL path. */
+const struct config_key *config_keys(void);
 
 #endif
