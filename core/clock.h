@@ -5,6 +5,9 @@
  * of a gateway without a battery starts at some old date; until it counts as set, samples carry
  * monotonic time and the boot they belong to, and get their true time later. A virtual clock stands
  * still until it is told to advance: tests and simulations. Loop thread only.
+ *
+ * Once set, a clock stays set, even if it jumps back before neap's build: what follows is told as a
+ * step, and who set it so wrong has to set it right; data that stops would be worse.
  */
 #ifndef NEAP_CORE_CLOCK_H
 #define NEAP_CORE_CLOCK_H
@@ -38,11 +41,13 @@ int64_t clock_mono_us(const struct clock *clock);
 int64_t clock_wall_ms(const struct clock *clock);
 struct stamp clock_stamp(const struct clock *clock);
 
-/* Which boot this is: the kernel's boot id, 16 bytes. */
+/* Which boot this is: the kernel's boot id, 16 bytes. Without /proc each process is a boot of its
+ * own; a virtual clock's follows from the time it began at. */
 const uint8_t *clock_boot_id(const struct clock *clock);
 
-/* Looks whether the clock has become set, and whether it jumped against the monotonic one since the
- * last call. Call about once a second. */
+/* Looks whether the clock has become set (it does so here or in clock_declare_set, and is told of
+ * here once), and whether it jumped against the monotonic one since the last call. Call about once
+ * a second. */
 struct clock_change {
 	bool became_set;
 	int64_t step_ms; /* 0, or how far it jumped (over 500 ms counts) */

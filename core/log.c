@@ -31,9 +31,10 @@ static struct {
 	} topics[TOPICS_MAX];
 	int topics_count;
 	struct seen seen[SEEN_MAX];
-	unsigned long unsaid; /* held back, and their place then given to another line */
+	unsigned long unsaid; /* held back, and their place given to another line since */
 	void (*tap)(void *ctx, enum log_level level, const char *topic, const char *text);
 	void *tap_ctx;
+	bool in_tap;
 } state = {.target = LOG_TARGET_STDERR, .level = LOG_LEVEL_INFO};
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
@@ -53,7 +54,7 @@ void log_close(void)
 	for (int i = 0; i < SEEN_MAX; i++)
 		unsaid += state.seen[i].held;
 	if (unsaid > 0)
-		log_debug("log", "%lu repeated lines were held back and not told of since", unsaid);
+		log_info("log", "%lu repeated lines were held back", unsaid);
 	if (state.target == LOG_TARGET_SYSLOG)
 		closelog();
 	memset(&state, 0, sizeof state);
@@ -230,6 +231,9 @@ void log_line(enum log_level level, const char *topic, const char *fmt, ...)
 		else
 			write_stderr(level, topic, text, suffix);
 	}
-	if (state.tap != NULL)
+	if (state.tap != NULL && !state.in_tap) {
+		state.in_tap = true;
 		state.tap(state.tap_ctx, level, topic, text);
+		state.in_tap = false;
+	}
 }

@@ -1,11 +1,14 @@
 /*
  * Log lines with a topic and a level, to standard error or syslog.
  *
+ *     2026-11-22T14:03:11Z info mqtt: connected to na.airvantage.net (said 2 times more)
+ *
  * One of the two files that may keep global state (main.c is the other). Loop thread only: paho's
  * threads and the disk thread hand over what they have to say. The same line (topic and text) is
  * written at most once a minute; the next one that gets through carries the count of those held
- * back. Lines are cut at 1,000 bytes; control characters are escaped, so that a script or a server
- * cannot forge a line.
+ * back, and log_close tells how many were never told of. Lines are cut at 1,000 bytes; control
+ * characters are escaped, so that a script or a server cannot forge a line. Nothing is buffered: a
+ * line that was logged before a crash is out.
  */
 #ifndef NEAP_CORE_LOG_H
 #define NEAP_CORE_LOG_H
@@ -16,11 +19,15 @@
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 enum log_target { LOG_TARGET_STDERR, LOG_TARGET_SYSLOG };
 
+/* Before log_open and after log_close: to standard error, from info up. */
 void log_open(enum log_target target, enum log_level level);
 void log_close(void);
 int log_level_parse(const char *name,
     enum log_level *level); /* "error" "warn" "info" "debug"; -1 if none of them */
-void log_set_topic(const char *topic, enum log_level level); /* this topic only, at run time */
+
+/* At run time: the level of this topic and those below it ("script": "script.machine" too); the
+ * longest name that fits counts. "" stands for all that have none of their own. */
+void log_set_topic(const char *topic, enum log_level level);
 bool log_wanted(enum log_level level, const char *topic);
 
 /* topic: "mqtt", "queue", "script.machine" ... */
@@ -31,8 +38,8 @@ void log_line(enum log_level level, const char *topic, const char *fmt, ...)
 #define log_info(...)  log_line(LOG_LEVEL_INFO, __VA_ARGS__)
 #define log_debug(...) log_line(LOG_LEVEL_DEBUG, __VA_ARGS__)
 
-/* A second reader of every line that passes the levels (the console's live log, tests); NULL ends
- * it. */
+/* A second reader of every line that passes the levels, also of those held back (the console's live
+ * log, tests); NULL ends it. What it logs itself it does not get. */
 void log_tap(
     void (*tap)(void *ctx, enum log_level level, const char *topic, const char *text), void *ctx);
 

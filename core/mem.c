@@ -24,7 +24,7 @@ void *mem_resize(void *old, size_t count, size_t size)
 	size_t bytes;
 
 	if (__builtin_mul_overflow(count, size, &bytes))
-		bytes = SIZE_MAX; /* realloc refuses that, and the message is the same */
+		(void)or_abort(NULL, SIZE_MAX);
 	return or_abort(realloc(old, bytes > 0 ? bytes : 1), bytes);
 }
 

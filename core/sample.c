@@ -34,7 +34,7 @@ int value_type_parse(const char *name, enum value_type *type)
 	return -1;
 }
 
-/* For an error: 25, 23.5, true, "abc" */
+/* For an error: 25, 23.5, boolean true, string "abc" */
 static void show(const struct value *value, char out[80])
 {
 	switch (value->type) {
@@ -46,20 +46,20 @@ static void show(const struct value *value, char out[80])
 		if (isfinite(value->number))
 			(void)number_from_double(out, value->number);
 		else
-			(void)strcpy(out, isnan(value->number) ? "NaN" : "infinity");
+			(void)snprintf(out, 80, isnan(value->number) ? "NaN" : "infinity");
 		break;
 	case VALUE_BOOLEAN:
-		(void)strcpy(out, value->boolean ? "true" : "false");
+		(void)snprintf(out, 80, "boolean %s", value->boolean ? "true" : "false");
 		break;
 	case VALUE_STRING:
-		if (value->text.len <= 40 && utf8_valid(value->text.data, value->text.len, NULL)) {
-			(void)snprintf(out, 80, "\"%.*s\"", (int)value->text.len, value->text.data);
-			break;
-		}
-		__attribute__((fallthrough));
 	case VALUE_BINARY:
 	default:
-		(void)snprintf(out, 80, "%s of %zu bytes", value_type_name(value->type), value->text.len);
+		if (value->type == VALUE_STRING && value->text.len <= 40 &&
+		    utf8_valid(value->text.data, value->text.len, NULL))
+			(void)snprintf(out, 80, "string \"%.*s\"", (int)value->text.len, value->text.data);
+		else
+			(void)snprintf(
+			    out, 80, "%s of %zu bytes", value_type_name(value->type), value->text.len);
 	}
 }
 
@@ -68,8 +68,8 @@ static int misfit(const struct value *value, enum value_type type, struct err *e
 	char text[80];
 
 	show(value, text);
-	return err_set(err, "%s is a %s, not a%s %s", text, value_type_name(value->type),
-	    type == VALUE_INT ? "n" : "", value_type_name(type));
+	return err_set(
+	    err, "%s is not a%s %s", text, type == VALUE_INT ? "n" : "", value_type_name(type));
 }
 
 /* Text that stands for a number becomes one. */

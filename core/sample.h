@@ -46,12 +46,13 @@ int value_type_parse(const char *name, enum value_type *type); /* -1: no such ty
 
 /*
  * Makes `value` one of the declared type where nothing is lost by it (25.0 for an int, 25 for a
- * double, and, if `from_text`, "25" for either: servers send settings as text). Otherwise -1 and
- * why: wrong type, not in 32 bit, not finite, invalid UTF-8, too long.
+ * double, and, if `from_text`, "25" for either: servers send settings as text). Otherwise -1,
+ * the value as it was, and why (without the path): wrong type, not in 32 bit, not finite, invalid
+ * UTF-8, too long.
  */
 int value_fit(struct value *value, enum value_type type, bool from_text, struct err *err);
 
-/* A data path: asset id, dot, names joined by dots, of A-Z a-z 0-9 _ and -. */
+/* A data path: asset id, dot, names joined by dots, of A-Z a-z 0-9 _ and -; PATH_MAX_BYTES. */
 int path_check(const char *path, struct err *err);
 bool utf8_valid(const char *text, size_t len, size_t *bad_offset); /* bad_offset may be NULL */
 
