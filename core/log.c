@@ -154,16 +154,17 @@ static bool pass_filter(const char *topic, const char *text, unsigned *held)
 	return true;
 }
 
-/* The length of the character at `text`, or 0 for one that could make a terminal or a reader of
- * logs see what was not written: C0, DEL, and C1 in UTF-8. */
+/* The length of the character at `text`, or 0 for a byte that could make a terminal or a reader of
+ * logs see what was not written: C0, DEL, C1 in UTF-8, and what is no UTF-8 by its first bits. */
 static int harmless(const unsigned char *text)
 {
-	if (text[0] < 0x20 || text[0] == 0x7f || (text[0] == 0xc2 && text[1] >= 0x80 && text[1] < 0xa0))
+	if (text[0] < 0x20 || (text[0] >= 0x7f && text[0] < 0xc2) ||
+	    (text[0] == 0xc2 && text[1] < 0xa0))
 		return 0;
-	int len = text[0] >= 0xf0 ? 4 : text[0] >= 0xe0 ? 3 : text[0] >= 0xc0 ? 2 : 1;
+	int len = text[0] >= 0xf0 ? 4 : text[0] >= 0xe0 ? 3 : text[0] >= 0xc2 ? 2 : 1;
 	for (int i = 1; i < len; i++) {
 		if ((text[i] & 0xc0) != 0x80)
-			return i;
+			return 0;
 	}
 	return len;
 }
