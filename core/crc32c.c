@@ -25,7 +25,7 @@
 	0xdd45aab8u, 0xbf672381u, 0x7b2231f3u, 0xf64463e6u, 0xe964b13du, 0xd725148bu, 0xaba65fe7u, \
 	    0x52a0c93fu
 
-#define BIT(i, n, b) ((i) & (1u << (n)) ? (b) : 0u)
+#define BIT(i, n, b) (((i) >> (n)) % 2 * (b))
 #define ENTRY(i, a, b, c, d, e, f, g, h)                                                       \
 	(BIT(i, 0, a) ^ BIT(i, 1, b) ^ BIT(i, 2, c) ^ BIT(i, 3, d) ^ BIT(i, 4, e) ^ BIT(i, 5, f) ^ \
 	    BIT(i, 6, g) ^ BIT(i, 7, h))

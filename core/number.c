@@ -192,17 +192,15 @@ static double to_double(const struct parts *parts)
 	for (size_t i = 0; i < parts->whole_len + parts->fraction_len; i++) {
 		bool whole = i < parts->whole_len;
 		char c = whole ? parts->whole[i] : parts->fraction[i - parts->whole_len];
-		bool kept = digits < 100 && (digits > 0 || c != '0');
-		if (kept) {
+		if (digits == 100) {
+			exponent += whole;
+			continue;
+		}
+		exponent -= !whole;
+		if (digits > 0 || c != '0') {
 			text[len++] = c;
 			digits++;
 		}
-		if (kept && !whole)
-			exponent--;
-		else if (!kept && whole && digits > 0)
-			exponent++;
-		else if (!kept && !whole && digits == 0)
-			exponent--;
 	}
 	(void)snprintf(
 	    text + len, sizeof text - len, "%se%lld", digits > 0 ? "" : "0", (long long)exponent);

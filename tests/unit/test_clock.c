@@ -17,6 +17,7 @@
 static int64_t fake_wall_us, fake_mono_us;
 static bool fake_synced;
 
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
 int clock_gettime(clockid_t id, struct timespec *ts)
 {
 	int64_t us = id == CLOCK_REALTIME ? fake_wall_us : fake_mono_us;
@@ -26,6 +27,7 @@ int clock_gettime(clockid_t id, struct timespec *ts)
 	return 0;
 }
 
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
 int adjtimex(struct timex *kernel)
 {
 	assert_int_equal(kernel->modes, 0);

@@ -17,14 +17,14 @@
 
 #include <cmocka.h>
 
-static char start[1000], folder[] = "/tmp/neap-test-fileio-XXXXXX";
+static char start[1000], folder[100];
 
 /* Each test works in a new folder. */
 static int enter(void **unused)
 {
 	(void)unused;
 	assert_non_null(getcwd(start, sizeof start));
-	(void)strcpy(strrchr(folder, '-'), "-XXXXXX");
+	(void)snprintf(folder, sizeof folder, "/tmp/neap-test-fileio-XXXXXX");
 	assert_non_null(mkdtemp(folder));
 	return chdir(folder);
 }

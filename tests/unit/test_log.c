@@ -22,6 +22,7 @@ static int64_t fake_s = 1000;
 static char syslog_text[2000];
 static int syslog_priority;
 
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
 int clock_gettime(clockid_t id, struct timespec *ts)
 {
 	struct timeval now;
@@ -32,6 +33,7 @@ int clock_gettime(clockid_t id, struct timespec *ts)
 	return 0;
 }
 
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
 void syslog(int priority, const char *fmt, ...)
 {
 	va_list args;
@@ -179,14 +181,10 @@ static void too_many_topics_are_told(void **unused)
 static void nobody_can_forge_a_line(void **unused)
 {
 	(void)unused;
-	log_info("script",
-	    "a\nb\r\x1b[2J\x7f \xc2\x9b"
-	    "31m %s",
-	    "Grüße €𝄞");
-	assert_string_equal(line(), "info script: a\\x0ab\\x0d\\x1b[2J\\x7f \\xc2\\x9b"
-	                            "31m Grüße €𝄞\n");
-	log_info("script", "\xe2\n \xf0\x9f\n \xff"); /* what begins like a character hides nothing */
-	assert_string_equal(line(), "info script: \xe2\\x0a \xf0\x9f\\x0a \xff\n");
+	log_info("script", "a\nb\r\x1b[2J\x7f \xc2\x9b[ %s", "Grüße €𝄞");
+	assert_string_equal(line(), "info script: a\\x0ab\\x0d\\x1b[2J\\x7f \\xc2\\x9b[ Grüße €𝄞\n");
+	log_info("script", "\xe2\n \xf0\x9f\n \x9b \xff"); /* a broken character hides nothing */
+	assert_string_equal(line(), "info script: \\xe2\\x0a \\xf0\\x9f\\x0a \\x9b \\xff\n");
 }
 
 static void long_lines_are_cut(void **unused)
