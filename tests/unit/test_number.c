@@ -1,6 +1,7 @@
 #include "core/number.h"
 
 #include <float.h>
+#include <locale.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -97,19 +98,6 @@ static void random_doubles_read_back(void **unused)
 	}
 }
 
-static void integers_print(void **unused)
-{
-	(void)unused;
-	char text[NUMBER_TEXT];
-
-	assert_int_equal(number_from_int(text, 0), 1);
-	assert_string_equal(text, "0");
-	(void)number_from_int(text, INT64_MIN);
-	assert_string_equal(text, "-9223372036854775808");
-	(void)number_from_int(text, INT64_MAX);
-	assert_string_equal(text, "9223372036854775807");
-}
-
 static void assert_integer(const char *text, int64_t expected)
 {
 	int64_t integer = 0;
@@ -126,6 +114,47 @@ static void assert_double(const char *text, double expected)
 
 	assert_int_equal(number_parse(text, strlen(text), &integer, &number), NUMBER_DOUBLE);
 	assert_memory_equal(&number, &expected, sizeof number);
+}
+
+/* Where localedef can make a locale whose point is a comma. */
+static void no_locale_matters(void **unused)
+{
+	(void)unused;
+	char folder[] = "/tmp/neap-test-number-XXXXXX", command[300];
+
+	assert_non_null(mkdtemp(folder));
+	(void)snprintf(command, sizeof command,
+	    "localedef -c -i de_DE -f UTF-8 %s/de_DE.UTF-8 >/dev/null 2>&1", folder);
+	int made = system(command); /* NOLINT(cert-env33-c): a path of our own */
+	assert_int_equal(setenv("LOCPATH", folder, 1), 0);
+	const char *set = setlocale(LC_ALL, "de_DE.UTF-8");
+	if (set != NULL) {
+		(void)snprintf(command, sizeof command, "%.1f", 0.5);
+		assert_string_equal(command, "0,5");
+		assert_string_equal(text_of(0.5), "0.5");
+		assert_string_equal(text_of(1.0 / 3), "0.3333333333333333");
+		assert_double("0.3333333333333333", 1.0 / 3);
+		assert_double("2.5e-1", 0.25);
+		(void)setlocale(LC_ALL, "C");
+	}
+	(void)unsetenv("LOCPATH");
+	(void)snprintf(command, sizeof command, "rm -rf %s", folder);
+	assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c) */
+	if (made != 0 || set == NULL)
+		skip();
+}
+
+static void integers_print(void **unused)
+{
+	(void)unused;
+	char text[NUMBER_TEXT];
+
+	assert_int_equal(number_from_int(text, 0), 1);
+	assert_string_equal(text, "0");
+	(void)number_from_int(text, INT64_MIN);
+	assert_string_equal(text, "-9223372036854775808");
+	(void)number_from_int(text, INT64_MAX);
+	assert_string_equal(text, "9223372036854775807");
 }
 
 static void numbers_are_read(void **unused)
@@ -245,6 +274,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(doubles_print_as_expected),
 	    cmocka_unit_test(random_doubles_read_back),
+	    cmocka_unit_test(no_locale_matters),
 	    cmocka_unit_test(integers_print),
 	    cmocka_unit_test(numbers_are_read),
 	    cmocka_unit_test(other_forms_are_refused),
