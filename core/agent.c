@@ -137,25 +137,27 @@ static uint64_t losses(const struct agent *agent)
 	return sum;
 }
 
-static void clock_now_set(struct agent *agent)
+static void watch_clock(struct agent *agent)
 {
-	log_info("clock", "the clock is set: samples that waited for it get their time");
-	agent->ops->event(agent->host, "clock", "set");
-	uplink_wake(agent->uplink);
+	struct clock_change change = clock_poll(agent->clock);
+
+	if (change.became_set) {
+		log_info("clock", "the clock is set: samples that waited for it get their time");
+		agent->ops->event(agent->host, "clock", "set");
+		uplink_wake(agent->uplink);
+	}
+	if (change.step_ms != 0) {
+		log_info("clock", "the time of day jumped by %+.3f s", (double)change.step_ms / 1000);
+		agent->ops->event(agent->host, "clock", "step");
+	}
 }
 
 static void on_tick(uv_timer_t *timer)
 {
 	struct agent *agent = timer->data;
-	struct clock_change change = clock_poll(agent->clock);
 	uint64_t lost = losses(agent);
 
-	if (change.became_set)
-		clock_now_set(agent);
-	if (change.step_ms != 0) {
-		log_info("clock", "the time of day jumped by %+.3f s", (double)change.step_ms / 1000);
-		agent->ops->event(agent->host, "clock", "step");
-	}
+	watch_clock(agent);
 	if (lost > agent->lost)
 		agent->ops->event(agent->host, "full", "samples were lost");
 	agent->lost = lost;
@@ -188,7 +190,7 @@ static int on_control(void *ctx, const struct json *request, struct buf *result,
 	}
 	if (strcmp(cmd->string.data, "clock-set") == 0) {
 		clock_declare_set(agent->clock);
-		clock_now_set(agent);
+		watch_clock(agent);
 		return 0;
 	}
 	return err_set(err, "there is no command \"%s\"", cmd->string.data);
@@ -238,6 +240,7 @@ static void on_host_stopped(void *ctx)
 {
 	struct agent *agent = ctx;
 
+	inbox_stop(agent->inbox);
 	uplink_flush(agent->uplink);
 	agent->stop_deadline_ms = clock_mono_ms(agent->clock) + STOP_FLUSH_MS;
 	uv_timer_start(&agent->stop_poll, on_stop_poll, 0, STOP_POLL_MS);

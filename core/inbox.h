@@ -23,6 +23,9 @@ struct inbox;
 struct inbox *inbox_new(uv_loop_t *loop, struct clock *clock, const struct config *config,
     struct catalog *catalog, struct ingest *ingest,
     struct err *err); /* opens intake and journal in state.dir */
+/* Before the scripts are closed: what is still running then is not done, and runs again after the
+ * next start. */
+void inbox_stop(struct inbox *inbox);
 void inbox_free(struct inbox *inbox);
 
 int inbox_arrived(
