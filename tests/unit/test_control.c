@@ -60,14 +60,13 @@ static int set_up(void **state)
 {
 	struct fixture *fixture = calloc(1, sizeof(*fixture));
 
+	*state = fixture;
 	strcpy(fixture->folder, "/tmp/neap-control-XXXXXX");
-	if (!mkdtemp(fixture->folder))
-		return -1;
+	assert_non_null(mkdtemp(fixture->folder));
 	snprintf(fixture->path, sizeof(fixture->path), "%s/s", fixture->folder);
 	uv_sem_init(&fixture->ready, 0);
 	uv_thread_create(&fixture->thread, serve, fixture);
 	uv_sem_wait(&fixture->ready);
-	*state = fixture;
 	return fixture->control ? 0 : -1;
 }
 
