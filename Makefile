@@ -41,7 +41,7 @@ V_fuzz = $(V_asan) -fsanitize=fuzzer-no-link
 ifeq ($(VARIANT),fuzz)
 CC = $(CLANG)
 endif
-OUR_CPPFLAGS = -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DNEAP_VERSION='"$(VERSION)"' $(if $(EDIT_LIBS),-DHAVE_LIBEDIT) \
+OUR_CPPFLAGS = -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 -DNEAP_VERSION='"$(VERSION)"' $(if $(EDIT_LIBS),-DHAVE_LIBEDIT) \
 	$(LUA_CFLAGS) $(UV_CFLAGS) $(YAML_CFLAGS) $(SSL_CFLAGS) $(ZLIB_CFLAGS) $(EDIT_CFLAGS)
 OUR_CFLAGS   = -std=c11 $(WARN) -pthread
 OUR_LDFLAGS  = -pthread -Wl,--as-needed $(V_$(VARIANT))
