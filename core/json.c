@@ -88,7 +88,7 @@ static void *unexpected(struct reader *r, const char *wanted)
 		return fail(r, at, "the text ends where %s should be", wanted);
 	char c = r->text[at];
 	if ((c == '}' || c == ']') && !r->depth)
-		return fail(r, at, "'%c' closes nothing: no bracket is open", c);
+		return fail(r, at, "'%c' closes nothing that is open", c);
 	if ((c == '}' && r->text[open] == '[') || (c == ']' && r->text[open] == '{'))
 		return fail(r, at,
 		    "'%c' closes nothing: the innermost open bracket is the '%c' at byte %zu", c,
@@ -298,7 +298,7 @@ static const struct json *second_of_a_name(const struct json *object, size_t cou
 	for (const struct json *m = object->child; m; m = m->next)
 		list[i++] = m;
 	if (count > 1)
-		qsort(list, count, sizeof(list[0]), by_key);
+		qsort(list, count, sizeof(void *), by_key);
 	for (i = 1; i < count; i++)
 		if (!strcmp(list[i - 1]->key, list[i]->key) && (!found || list[i]->offset < found->offset))
 			found = list[i];

@@ -125,7 +125,7 @@ static const struct {
     {"\"abc", 0, "byte 4: the text ends inside the string that begins at byte 0"},
     {"\"abc\\", 0, "byte 5: the text ends inside the string that begins at byte 0"},
     {"\"abc\\\"", 0, "byte 6: the text ends inside the string that begins at byte 0"},
-    {"]", 0, "byte 0: ']' closes nothing: no bracket is open"},
+    {"]", 0, "byte 0: ']' closes nothing that is open"},
     {" [1}", 0, "byte 3: '}' closes nothing: the innermost open bracket is the '[' at byte 1"},
     {"{\"a\":1]", 0, "byte 6: ']' closes nothing: the innermost open bracket is the '{' at byte 0"},
     {"[1,]", 0, "byte 3: a value expected, not ']'"},
