@@ -1,5 +1,6 @@
 #include "core/json.h"
 
+#include "core/arena.h"
 #include "core/mem.h"
 #include "core/number.h"
 #include "core/sample.h"
@@ -10,18 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FEW         16 /* members that are compared without allocating */
-#define CHUNK_FIRST 512
-#define CHUNK_MAX   65536
-
-struct chunk {
-	struct chunk *next;
-	size_t used, size;
-	_Alignas(max_align_t) char data[];
-};
+#define FEW 16 /* members that are compared without allocating */
 
 struct json_doc {
-	struct chunk *chunks; /* the one in use first */
+	struct arena arena;
 	const struct json *root;
 };
 
@@ -36,27 +29,6 @@ struct reader {
 };
 
 static struct json *read_value(struct reader *r);
-
-/* align is a power of two; a string of size 1 aligned takes no padding */
-static void *take(struct json_doc *doc, size_t size, size_t align)
-{
-	struct chunk *chunk = doc->chunks;
-	size_t at = chunk ? (chunk->used + align - 1) & ~(align - 1) : 0;
-	if (!chunk || at > chunk->size || chunk->size - at < size) {
-		size_t room = chunk ? chunk->size * 2 : CHUNK_FIRST;
-		if (room > CHUNK_MAX)
-			room = CHUNK_MAX;
-		if (room < size)
-			room = size;
-		struct chunk *fresh = mem_alloc(sizeof(*fresh) + room);
-		fresh->size = room;
-		fresh->next = chunk;
-		doc->chunks = chunk = fresh;
-		at = 0;
-	}
-	chunk->used = at + size;
-	return chunk->data + at;
-}
 
 /* Errors: each sets the position to the byte it speaks of, and returns NULL. */
 
@@ -220,7 +192,7 @@ static const char *read_string(struct reader *r, size_t *len)
 		return fail(r, r->len, "the text ends inside the string that begins at byte %zu", r->pos);
 	if (!utf8_valid(text + start, end - start, &bad))
 		return fail(r, start + bad, "invalid UTF-8 in the string that begins at byte %zu", r->pos);
-	char *string = take(r->doc, end - start + 1, 1);
+	char *string = arena_alloc(&r->doc->arena, end - start + 1);
 	char *stop = string;
 	if (escapes)
 		stop = decode(r, start, end, string);
@@ -360,7 +332,7 @@ static struct json *read_value(struct reader *r)
 	if (!r->nodes_left)
 		return fail(r, r->pos, "too many values in one text");
 	r->nodes_left--;
-	struct json *node = take(r->doc, sizeof(*node), _Alignof(struct json));
+	struct json *node = arena_alloc(&r->doc->arena, sizeof(*node));
 	node->offset = r->pos;
 	if (c == '{' || c == '[') {
 		node->kind = c == '{' ? JSON_OBJECT : JSON_ARRAY;
@@ -400,10 +372,7 @@ void json_free(struct json_doc *doc)
 {
 	if (!doc)
 		return;
-	for (struct chunk *chunk = doc->chunks, *next; chunk; chunk = next) {
-		next = chunk->next;
-		free(chunk);
-	}
+	arena_free(&doc->arena);
 	free(doc);
 }
 

@@ -12,7 +12,7 @@
 #define NODES_MAX 20000 /* values in one task */
 /* How much may be read in all, as a multiple of the payload: what is whole takes once, the search
  * behind each fault some more. Without it a payload could be made that is searched for ever. */
-#define BUDGET      16
+#define BUDGET      8
 #define BUDGET_CALL 32 /* what one attempt costs besides its bytes */
 
 struct decoder {

@@ -10,7 +10,7 @@
  * else is a refusal that names the byte, and reading goes on with the next place where a whole task
  * stands. Other members than these are ignored. Known servers send one closing bracket too many:
  * unless `strict`, closing brackets that match no open one are left out, provided that all of the
- * payload is then right. Work grows with the payload, memory stays below about 30 times its size.
+ * payload is then right. Work grows with the payload, memory stays below about 50 times its size.
  */
 #ifndef NEAP_CORE_TASK_H
 #define NEAP_CORE_TASK_H

@@ -280,7 +280,7 @@ static const struct {
         "read a m.x\n! | byte 28: the text ends where a value should be\n"},
     {"[" U("a") R "," U("b") "\"read\":[\"m", 0, false,
         "read a m.x\n! b| byte 49: task b: the text ends inside the string that begins at byte "
-        "46\n"},
+        "47\n"},
     /* between and behind */
     {"[" U("a") R ",]", 0, false, "read a m.x\n! | byte 28: a task expected, not ']'\n"},
     {"[" U("a") R " " U("b") R "]", 0, false,
