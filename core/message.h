@@ -1,12 +1,16 @@
 /*
  * The bodies of the protocol: samples in, one JSON text out.
  *
- *   form C   [{"machine.temperature":[{"timestamp":1349907137,"value":"23.2"}, ...]}, ...]    one
- * object for each path form A   {"1349907137000":{"machine.temperature":23.2}, ...} a timestamp
- * appears once form B   {"machine.temperature":23.2} no time: the server stamps it
+ *   form C  [{"machine.temperature":[{"timestamp":1349907137,"value":"23.2"}, ...]}, ...]
+ *   form A  {"1349907137000":{"machine.temperature":23.2, ...}, ...}
+ *   form B  {"machine.temperature":23.2, ...}
+ *
+ * C has an object for each path, A one for each timestamp, both in the order of first appearance. B
+ * has no time: the server stamps it on arrival; samples whose time is not known go that way, and
+ * never in one body with others. In A and B a path has one value at a time only.
  *
  * A builder is used again and again; it owns its memory. Adding is O(1) a sample and copies what it
- * needs.
+ * needs. Paths are valid ones (path_check), values fit their types (value_fit).
  */
 #ifndef NEAP_CORE_MESSAGE_H
 #define NEAP_CORE_MESSAGE_H
@@ -15,16 +19,16 @@
 #include "core/sample.h"
 
 struct message_format {
-	bool form_a;        /* else form C; samples without a time always go in form B */
-	bool native_values; /* 23.2, else "23.2" */
-	bool milliseconds;
-	size_t max_bytes; /* of the body */
+	bool form_a;        /* else form C */
+	bool native_values; /* 23.2, else "23.2"; texts are the same in both */
+	bool milliseconds;  /* else whole seconds, rounded down */
+	size_t max_bytes;   /* of the body, exactly */
 };
 
 enum message_fit {
 	MESSAGE_ADDED,
 	MESSAGE_FULL,    /* not added: finish this body, then add it to the next */
-	MESSAGE_TOO_BIG, /* alone in a body it is above max_bytes: it can never leave */
+	MESSAGE_TOO_BIG, /* not added: alone in a body it is above max_bytes, it can never leave */
 };
 
 struct message;

@@ -16,16 +16,28 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* Decimal digits of n, at least `min` of them, without NUL; returns how many. */
+/* Decimal digits of n, at least `min` of them, without NUL; returns how many. Two at a time: each
+ * datapoint is two numbers at least. */
 static size_t put_digits(char *out, uint64_t n, size_t min)
 {
-	char reversed[24];
-	size_t len = 0;
+	static const char pairs[] = "0001020304050607080910111213141516171819"
+	                            "2021222324252627282930313233343536373839"
+	                            "4041424344454647484950515253545556575859"
+	                            "6061626364656667686970717273747576777879"
+	                            "8081828384858687888990919293949596979899";
+	size_t len = 1;
+	for (uint64_t rest = n; rest >= 10; rest /= 100)
+		len += rest >= 100 ? 2 : 1;
+	if (len < min)
+		len = min;
 
-	for (; n > 0 || len < min; n /= 10)
-		reversed[len++] = (char)('0' + n % 10);
-	for (size_t i = 0; i < len; i++)
-		out[i] = reversed[len - 1 - i];
+	char *p = out + len;
+	for (; n >= 10; n /= 100)
+		memcpy(p -= 2, pairs + n % 100 * 2, 2);
+	while (p > out) {
+		*--p = (char)('0' + n);
+		n = 0;
+	}
 	return len;
 }
 
