@@ -1,6 +1,7 @@
 #include "core/command.h"
 
 #include "core/agent.h"
+#include "core/config_load.h"
 #include "core/control.h"
 #include "core/log.h"
 #include "core/nearest.h"

@@ -1,10 +1,8 @@
 /*
- * neap.yaml: read, checked, typed. Everything in the struct has its default already; strings are
- * never NULL unless said.
- *
- * All errors of a file come in one list, each "file:line:column: key: what is wrong (did you mean
- * ...?)". Bounded: 256 KB, depth 32, no anchors, aliases, tags, duplicate keys or second document.
- * ${ENV} is expanded in values.
+ * What neap.yaml says, and the table of its keys. config_load.h reads it; config_tree.h has the
+ * bounds of the file, config_text.h how ${ENV} is expanded, config_check.h what keys must be
+ * together. In a struct that was loaded everything has its default already; strings are never NULL
+ * unless said.
  */
 #ifndef NEAP_CORE_CONFIG_H
 #define NEAP_CORE_CONFIG_H
@@ -97,13 +95,7 @@ struct config {
 	struct arena memory; /* all that the pointers above point to */
 };
 
-/* NULL if problems->errors is not 0 then; warnings may come with either. */
-struct config *config_load(const char *path, struct problems *problems);
-
-/* The same for text that was read already; `path` is for messages and relative file names. */
-struct config *config_parse(
-    const char *path, const char *text, size_t len, struct problems *problems);
-void config_free(struct config *config);
+void config_free(struct config *config); /* NULL is nothing */
 
 /* The table of all keys, ended by a NULL path. */
 const struct config_key *config_keys(void);

@@ -2,6 +2,7 @@
 
 #include "core/buf.h"
 #include "core/nearest.h"
+#include "core/number.h"
 #include "core/sample.h"
 
 #include <arpa/inet.h>
@@ -130,11 +131,12 @@ static int read_port(const char *text, int fallback, struct err *err)
 		return fallback;
 	if (*text != ':')
 		return err_set(err, "nothing may follow the host and port, but \"%.60s\" does", text);
-	size_t len = strspn(text + 1, DIGITS);
-	int port = len >= 1 && len <= 5 && text[1 + len] == '\0' ? atoi(text + 1) : 0;
-	if (port < 1 || port > 65535)
+	int64_t port;
+	double unused;
+	if (number_parse(text + 1, strlen(text + 1), &port, &unused) != NUMBER_INTEGER || port < 1 ||
+	    port > 65535)
 		return err_set(err, "the port must be a number from 1 to 65535, not \"%.60s\"", text + 1);
-	return port;
+	return (int)port;
 }
 
 /* Returns the length of the host, with its brackets if it has them, or -1. */
@@ -151,10 +153,10 @@ static int check_host(const char *host, struct err *err)
 			return err_set(err, "\"%.60s\" holds no IPv6 address in brackets", host);
 		return (int)len;
 	}
-	if (len == 0)
-		return err_set(err, "the host is missing");
 	if (host[len] == ':' && strchr(host + len + 1, ':') != NULL)
 		return err_set(err, "an IPv6 address stands in brackets, as in tcp://[::1]:1883");
+	if (len == 0)
+		return err_set(err, "the host is missing");
 	size_t good = strspn(host, LETTERS DIGITS ".-_");
 	if (good < len)
 		return err_set(err, "a host name cannot hold \"%.*s\"",
@@ -167,6 +169,10 @@ static int check_host(const char *host, struct err *err)
 const char *config_text_url(struct arena *arena, const char *text, struct err *err)
 {
 	const char *colon = strstr(text, "://");
+	if (text[0] == '\0') {
+		err_set(err, "must not be empty");
+		return NULL;
+	}
 	if (strchr(text, '@') != NULL) {
 		err_set(err, "a username and password do not belong here: set broker.username and "
 		             "broker.password_file");

@@ -28,8 +28,8 @@ static void path_text(char out[PATH_MAX_TEXT], const struct config_node *node)
 		    out + len, PATH_MAX_TEXT - len, "%s%.60s", len > 0 ? "." : "", chain[--count]->key);
 }
 
-static void tell(const struct config_source *source, bool warning, const struct config_node *node,
-    bool at_key, const char *fmt, va_list args)
+__attribute__((format(printf, 5, 0))) static void tell(const struct config_source *source,
+    bool warning, const struct config_node *node, bool at_key, const char *fmt, va_list args)
 {
 	char path[PATH_MAX_TEXT], text[600];
 	path_text(path, node);
@@ -134,7 +134,8 @@ static struct config_node *begin_value(
 
 static void refuse(struct build *build, struct config_node *node, const char *what)
 {
-	config_tree_error(build->source, node, "%s; write the value out", what);
+	config_tree_error(build->source, node,
+	    "%s are not used here: write the value out, or quote text that begins so", what);
 	node->bad = true;
 }
 
@@ -142,9 +143,9 @@ static void check_properties(struct build *build, struct config_node *node,
     const yaml_char_t *anchor, const yaml_char_t *tag)
 {
 	if (anchor != NULL)
-		refuse(build, node, "anchors (&) are not used here");
+		refuse(build, node, "anchors (&)");
 	if (tag != NULL)
-		refuse(build, node, "tags (!) are not used here");
+		refuse(build, node, "tags (!)");
 }
 
 static char *scalar_text(struct build *build, const yaml_event_t *event)
@@ -266,8 +267,7 @@ static int take(struct build *build, const yaml_event_t *event)
 	if (event->type == YAML_SEQUENCE_START_EVENT)
 		return open_node(build, CONFIG_LIST, event, event->data.sequence_start.anchor,
 		    event->data.sequence_start.tag);
-	refuse(build, begin_value(build, CONFIG_SCALAR, &event->start_mark),
-	    "aliases (*) are not used here");
+	refuse(build, begin_value(build, CONFIG_SCALAR, &event->start_mark), "aliases (*)");
 	return 0;
 }
 
