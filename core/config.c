@@ -91,7 +91,7 @@ static const struct config_key keys[] = {
     {"log.level", CHOICE(log.level, levels), .fallback = "info"},
     {"log.target", CHOICE(log.target, targets), .fallback = "stderr"},
     {"agent.asset", TEXT(agent_asset), .fallback = ""},
-    {NULL},
+    {.path = NULL},
 };
 
 const struct config_key *config_keys(void)

@@ -24,11 +24,13 @@ const char *config_schema_text(const struct config_reader *reader, struct config
 		    node->kind == CONFIG_MAP ? " (text that begins with \"{\" must be quoted)" : "");
 		return NULL;
 	}
-	node->text = config_text_expand(reader->source.arena, node->text, &err);
-	if (node->text == NULL) {
+	const char *text = config_text_expand(reader->source.arena, node->text, &err);
+	if (text == NULL) {
 		config_tree_error(&reader->source, node, "%s", err.text);
 		node->bad = true;
+		return NULL;
 	}
+	node->text = text;
 	return node->text;
 }
 

@@ -247,6 +247,18 @@ static void the_environment_is_expanded(void **unused)
 	        "t.yaml:5:21: params.a.b: the environment has no variable NEAP_TEST_NONE\n"
 	        "t.yaml:6:17: agent.asset: \"${\" begins the name of an environment variable, as in "
 	        "${HOME}; write $${ for the characters ${\n"},
+	    /* told once, whatever builds on it */
+	    {"device:\n  serial: ${NEAP_TEST_NONE}\nbroker:\n  url: ${NEAP_TEST_NONE}\n"
+	     "  username: ${NEAP_TEST_NONE}\n  client_id: ${NEAP_TEST_NONE}\n"
+	     "topics: { data: \"${NEAP_TEST_NONE}\" }\nagent: { asset: \"${NEAP_TEST_NONE}\" }\n",
+	        "t.yaml:2:11: device.serial: the environment has no variable NEAP_TEST_NONE\n"
+	        "t.yaml:4:8: broker.url: the environment has no variable NEAP_TEST_NONE\n"
+	        "t.yaml:5:13: broker.username: the environment has no variable NEAP_TEST_NONE\n"
+	        "t.yaml:6:14: broker.client_id: the environment has no variable NEAP_TEST_NONE\n"
+	        "t.yaml:7:17: topics.data: the environment has no variable NEAP_TEST_NONE\n"
+	        "t.yaml:8:17: agent.asset: the environment has no variable NEAP_TEST_NONE\n"},
+	    {"device: { serial_file: \"${NEAP_TEST_NONE}\" }\nbroker: { url: \"tcp://h\" }\n",
+	        "t.yaml:1:24: device.serial_file: the environment has no variable NEAP_TEST_NONE\n"},
 	    {OK "state: { dir: \"${NEAP_TEST_LATIN1}\" }\n",
 	        "t.yaml:3:15: state.dir: the environment variable NEAP_TEST_LATIN1 is not UTF-8\n"},
 	    {OK "state: { dir: \"${NEAP_TEST_NOTHING}\" }\n",
