@@ -1,0 +1,25 @@
+/*
+ * The functions in C that the embedded library is built on: one file for each of these, each adds
+ * its own to the table on top of the stack. Scripts see what lua/neap/ makes of them, never the
+ * table. Durations are integers in milliseconds here; wrong use of them is a fault of the library.
+ */
+#ifndef NEAP_LUA_BINDINGS_H
+#define NEAP_LUA_BINDINGS_H
+
+#include <lua.h>
+
+void bind_asset(lua_State *L);
+void bind_clock(lua_State *L);
+void bind_error(lua_State *L);
+void bind_event(lua_State *L);
+void bind_fiber(lua_State *L);
+void bind_file(lua_State *L);
+void bind_job(lua_State *L);
+void bind_json(lua_State *L);
+void bind_log(lua_State *L);
+void bind_params(lua_State *L);
+void bind_policy(lua_State *L);
+void bind_setting(lua_State *L);
+void bind_timer(lua_State *L);
+
+#endif

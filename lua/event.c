@@ -1,0 +1,69 @@
+#include "lua/event.h"
+
+#include "core/log.h"
+#include "lua/bindings.h"
+#include "lua/fiber.h"
+
+#include <lauxlib.h>
+#include <stdio.h>
+
+#define HANDLERS "neap.handlers" /* in the registry: event -> list of functions */
+
+struct event {
+	const char *name, *reason;
+	bool holds;
+};
+
+static int fire(lua_State *L)
+{
+	const struct event *event = lua_touserdata(L, 1);
+	char what[40];
+	(void)snprintf(what, sizeof what, "on \"%s\": ", event->name);
+	(void)lua_getfield(L, LUA_REGISTRYINDEX, HANDLERS);
+	if (lua_getfield(L, -1, event->name) != LUA_TTABLE) /* handlers list */
+		return 0;
+	for (lua_Integer i = 1; lua_geti(L, 3, i) == LUA_TFUNCTION; i++) { /* ... function */
+		lua_pushstring(L, event->reason);
+		fiber_wake(fiber_new(L, 1, &(struct fiber_options){.what = what, .holds = event->holds}));
+	}
+	return 0;
+}
+
+void event_fire(struct script *script, const char *name, const char *reason, bool holds)
+{
+	struct event event = {name, reason, holds};
+	struct err err;
+	if (script->L && script_call(script, fire, &event, &err) < 0)
+		log_error(script->topic, "on \"%s\": %s", name, err.text);
+}
+
+/* on(event, function); the library has checked the name */
+static int on(lua_State *L)
+{
+	luaL_checktype(L, 2, LUA_TFUNCTION);
+	lua_settop(L, 2);
+	(void)lua_getfield(L, LUA_REGISTRYINDEX, HANDLERS); /* event function handlers */
+	lua_pushvalue(L, 1);
+	if (lua_rawget(L, 3) != LUA_TTABLE) { /* event function handlers list */
+		lua_pop(L, 1);
+		lua_newtable(L);
+		lua_pushvalue(L, 1);
+		lua_pushvalue(L, 4);
+		lua_rawset(L, 3);
+	}
+	lua_pushvalue(L, 2);
+	lua_seti(L, 4, (lua_Integer)lua_rawlen(L, 4) + 1);
+	return 0;
+}
+
+static const luaL_Reg functions[] = {
+    {"on", on},
+    {NULL, NULL},
+};
+
+void bind_event(lua_State *L)
+{
+	lua_newtable(L);
+	lua_setfield(L, LUA_REGISTRYINDEX, HANDLERS);
+	luaL_setfuncs(L, functions, 0);
+}

@@ -1,0 +1,11 @@
+/* on(event, function): start stop connected disconnected clock reload full. */
+#ifndef NEAP_LUA_EVENT_H
+#define NEAP_LUA_EVENT_H
+
+#include "lua/state.h"
+
+/* Starts the script's handlers of the event, each in a fiber. `reason` may be NULL. `holds`: a stop
+ * waits for them. */
+void event_fire(struct script *script, const char *name, const char *reason, bool holds);
+
+#endif

@@ -1,0 +1,233 @@
+/*
+ * Files, through libuv's thread pool: one request for each call, which owns its buffers. Reads take
+ * regular files only (those of /proc and /sys are such), because anything else may block a thread
+ * of the pool for ever.
+ */
+#include "core/buf.h"
+#include "core/fileio.h"
+#include "core/mem.h"
+#include "lua/bindings.h"
+#include "lua/fiber.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <lauxlib.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define READ_MAX (1 << 20)
+
+enum file_kind { FILE_READ, FILE_WRITE, FILE_APPEND, FILE_EXISTS };
+
+static const char *const names[] = {
+    [FILE_READ] = "file.read",
+    [FILE_WRITE] = "file.write",
+    [FILE_APPEND] = "file.append",
+    [FILE_EXISTS] = "file.exists",
+};
+
+struct request {
+	uv_work_t work;
+	struct fiber *fiber; /* NULL: nobody waits any more */
+	bool done;
+	enum file_kind kind;
+	char *path;
+	struct buf data; /* in or out */
+	bool exists;
+	int result; /* -1: err */
+	struct err err;
+};
+
+/* --- on a thread of the pool --- */
+
+static int read_all(struct request *request, int fd)
+{
+	struct stat stat;
+	if (fstat(fd, &stat) < 0)
+		return err_sys(&request->err, errno, "%s", request->path);
+	if (!S_ISREG(stat.st_mode))
+		return err_set(&request->err, "%s: is not a regular file", request->path);
+	for (;;) {
+		ssize_t count = read(fd, buf_reserve(&request->data, 4096), 4096);
+		if (count < 0 && errno != EINTR)
+			return err_sys(&request->err, errno, "%s", request->path);
+		if (count == 0)
+			return 0;
+		if (count > 0)
+			request->data.len += (size_t)count;
+		if (request->data.len > READ_MAX)
+			return err_set(&request->err, "%s: is larger than 1MB", request->path);
+	}
+}
+
+static int read_file(struct request *request)
+{
+	int fd = open(request->path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(&request->err, errno, "%s", request->path);
+	int result = read_all(request, fd);
+	(void)close(fd);
+	return result;
+}
+
+static int put(struct request *request, int flags)
+{
+	int fd = open(request->path, flags | O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return err_sys(&request->err, errno, "%s", request->path);
+	int result = fileio_write_all(fd, request->data.data, request->data.len);
+	int error = errno;
+	if (close(fd) < 0 && result == 0) {
+		result = -1;
+		error = errno;
+	}
+	return result < 0 ? err_sys(&request->err, error, "%s", request->path) : 0;
+}
+
+/* What the kernel shows as files takes a write as it is; a file is replaced as a whole. */
+static bool is_kernels(const char *path)
+{
+	struct stat stat;
+	return strncmp(path, "/sys/", 5) == 0 || strncmp(path, "/proc/", 6) == 0 ||
+	       strncmp(path, "/dev/", 5) == 0 ||
+	       (lstat(path, &stat) == 0 && !S_ISREG(stat.st_mode) && !S_ISLNK(stat.st_mode));
+}
+
+static int write_file(struct request *request)
+{
+	if (is_kernels(request->path))
+		return put(request, 0);
+	return fileio_replace(
+	    request->path, request->data.data, request->data.len, 0644, &request->err);
+}
+
+static int look(struct request *request)
+{
+	struct stat stat_buf;
+	request->exists = stat(request->path, &stat_buf) == 0;
+	if (request->exists || errno == ENOENT || errno == ENOTDIR)
+		return 0;
+	return err_sys(&request->err, errno, "%s", request->path);
+}
+
+static void work(uv_work_t *uv)
+{
+	struct request *request = uv->data;
+	switch (request->kind) {
+	case FILE_READ:
+		request->result = read_file(request);
+		break;
+	case FILE_WRITE:
+		request->result = write_file(request);
+		break;
+	case FILE_APPEND:
+		request->result = put(request, O_APPEND | O_CREAT);
+		break;
+	case FILE_EXISTS:
+	default:
+		request->result = look(request);
+	}
+}
+
+/* --- on the loop --- */
+
+static void free_request(struct request *request)
+{
+	buf_free(&request->data);
+	free(request->path);
+	free(request);
+}
+
+static void on_done(uv_work_t *uv, int status)
+{
+	struct request *request = uv->data;
+	request->done = true;
+	if (status < 0)
+		request->result = err_set(&request->err, "%s: was cancelled", request->path);
+	if (request->fiber)
+		fiber_wake(request->fiber);
+	else
+		free_request(request);
+}
+
+static int finish(lua_State *L, void *ctx)
+{
+	struct request *request = ctx;
+	if (request->result < 0) {
+		err_prefix(&request->err, "%s: ", names[request->kind]);
+		return script_raise(L, &request->err);
+	}
+	if (request->kind == FILE_READ)
+		lua_pushlstring(L, request->data.data ? request->data.data : "", request->data.len);
+	else if (request->kind == FILE_EXISTS)
+		lua_pushboolean(L, request->exists);
+	else
+		return 0;
+	return 1;
+}
+
+static void release(void *ctx)
+{
+	struct request *request = ctx;
+	request->fiber = NULL;
+	if (request->done)
+		free_request(request);
+	else
+		(void)uv_cancel((uv_req_t *)&request->work); /* if it has not begun */
+}
+
+static const struct wait_ops ops = {finish, release};
+
+static int start(lua_State *L, enum file_kind kind)
+{
+	struct script *script = script_of(L);
+	const char *path = luaL_checkstring(L, 1), *data = NULL;
+	size_t len = 0;
+	if (kind == FILE_WRITE || kind == FILE_APPEND)
+		data = luaL_checklstring(L, 2, &len);
+	fiber_check_io(L, names[kind]);
+	struct request *request = mem_alloc(sizeof *request);
+	request->work.data = request;
+	request->fiber = script->current;
+	request->kind = kind;
+	request->path = mem_strdup(path);
+	buf_add(&request->data, data, len);
+	must(uv_queue_work(script->host->services.loop, &request->work, work, on_done) == 0);
+	return fiber_wait(L, &ops, request);
+}
+
+static int file_read(lua_State *L)
+{
+	return start(L, FILE_READ);
+}
+
+static int file_write(lua_State *L)
+{
+	return start(L, FILE_WRITE);
+}
+
+static int file_append(lua_State *L)
+{
+	return start(L, FILE_APPEND);
+}
+
+static int file_exists(lua_State *L)
+{
+	return start(L, FILE_EXISTS);
+}
+
+static const luaL_Reg functions[] = {
+    {"read", file_read},
+    {"write", file_write},
+    {"append", file_append},
+    {"exists", file_exists},
+    {NULL, NULL},
+};
+
+void bind_file(lua_State *L)
+{
+	luaL_newlib(L, functions);
+	lua_setfield(L, -2, "file");
+}

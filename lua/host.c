@@ -1,0 +1,172 @@
+#include "core/json.h"
+#include "core/log.h"
+#include "core/mem.h"
+#include "lua/event.h"
+#include "lua/install.h"
+#include "lua/point.h"
+#include "lua/script.h"
+#include "lua/timer.h"
+
+#include <stdlib.h>
+
+/* --- stop --- */
+
+static bool is_busy(const struct host *host)
+{
+	if (host->holding)
+		return true;
+	for (const struct script *script = host->scripts; script; script = script->next)
+		if (script->jobs)
+			return true;
+	return false;
+}
+
+static void end_all(struct host *host)
+{
+	for (struct script *script = host->scripts; script; script = script->next)
+		install_end(script);
+	host_commit(host);
+}
+
+static void on_stop_limit(struct timer *timer)
+{
+	struct host *host = (struct host *)((char *)timer - offsetof(struct host, stop.limit));
+	host->stop.over = true;
+}
+
+/* Lua is not on the stack here. */
+static void on_turn_end(void *ctx)
+{
+	struct host *host = ctx;
+	host_commit(host);
+	if (!host->stop.asked || (is_busy(host) && !host->stop.over))
+		return;
+	if (is_busy(host))
+		log_warn("scripts", "handlers did not end in time for the stop; they are ended now");
+	scheduler_cancel(host->scheduler, &host->stop.limit);
+	void (*stopped)(void *) = host->stop.stopped;
+	host->stop.asked = false;
+	end_all(host);
+	stopped(host->stop.ctx); /* may close the host */
+}
+
+static void host_stop(struct host *host, int64_t limit_ms, void (*stopped)(void *ctx), void *ctx)
+{
+	host->stop.stopped = stopped;
+	host->stop.ctx = ctx;
+	host->stop.asked = true;
+	host->stop.over = false;
+	host->stop.limit.fire = on_stop_limit;
+	for (struct script *script = host->scripts; script; script = script->next) {
+		ticker_stop_all(script);
+		event_fire(script, "stop", NULL, true);
+	}
+	if (!is_busy(host))
+		limit_ms = 0; /* still from the loop, not from here */
+	scheduler_add(
+	    host->scheduler, &host->stop.limit, clock_mono_ms(host->services.clock) + limit_ms);
+}
+
+/* --- the other operations --- */
+
+static struct host *host_open(const struct services *services)
+{
+	struct host *host = mem_alloc(sizeof *host);
+	host->services = *services;
+	host->scheduler = scheduler_new(services->loop, services->clock, on_turn_end, host);
+	return host;
+}
+
+static void host_start(struct host *host)
+{
+	host->started = true;
+	for (struct script *script = host->scripts; script; script = script->next) {
+		if (!script->L)
+			continue;
+		event_fire(script, "at_start", NULL, false);
+		event_fire(script, "start", NULL, false);
+		ticker_start_all(script);
+	}
+}
+
+static void host_event(struct host *host, const char *name, const char *reason)
+{
+	for (struct script *script = host->scripts; script; script = script->next)
+		event_fire(script, name, reason, false);
+}
+
+static void host_close(struct host *host)
+{
+	if (!host)
+		return;
+	end_all(host);
+	while (host->scripts) {
+		struct script *script = host->scripts;
+		host->scripts = script->next;
+		catalog_remove(host->services.catalog, &script->owner);
+		policies_remove(host->services.policies, script->name);
+		script_free(script);
+	}
+	scheduler_free(host->scheduler);
+	free(host);
+}
+
+static void add_script(struct buf *json, const struct script *script)
+{
+	const char *separator = "";
+	buf_text(json, "{\"name\":");
+	json_add_text(json, script->name);
+	buf_printf(json, ",\"state\":\"%s\",\"memory\":%zu,\"memory_limit\":%zu,\"paths\":%zu",
+	    script->trouble ? "failed"
+	    : script->L     ? "running"
+	                    : "stopped",
+	    script->memory, script->memory_max, script->points_count);
+	if (script->trouble) {
+		buf_text(json, ",\"error\":");
+		json_add_text(json, script->trouble);
+	}
+	buf_text(json, ",\"bad\":[");
+	for (size_t i = 0; i < script->points_count; i++) {
+		if (!script->points[i].bad)
+			continue;
+		buf_text(json, separator);
+		json_add_text(json, script->points[i].path);
+		separator = ",";
+	}
+	buf_text(json, "]}");
+}
+
+static void host_status(struct host *host, struct buf *json)
+{
+	buf_char(json, '[');
+	for (const struct script *script = host->scripts; script; script = script->next) {
+		if (script != host->scripts)
+			buf_char(json, ',');
+		add_script(json, script);
+	}
+	buf_char(json, ']');
+}
+
+const struct host_ops *script_host(void)
+{
+	static const struct host_ops ops = {
+	    .open = host_open,
+	    .load = install_all,
+	    .start = host_start,
+	    .event = host_event,
+	    .stop = host_stop,
+	    .close = host_close,
+	    .status = host_status,
+	};
+	return &ops;
+}
+
+int64_t host_next(const struct host *host)
+{
+	return scheduler_next(host->scheduler);
+}
+
+void host_run(struct host *host)
+{
+	scheduler_run(host->scheduler, clock_mono_ms(host->services.clock));
+}

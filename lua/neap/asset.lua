@@ -1,0 +1,184 @@
+-- asset(id, {label=}): what has variables, settings and commands.
+local core, import = ...
+local check = import("check")
+local command = import("command")
+local handlers = import("job")
+local report = import("report")
+local sensor = import("sensor")
+local setting = import("setting")
+
+local variable_kinds = {
+	type = "string", label = "string", unit = "string", policy = "string", report = "table",
+	every = "any", read = "function", timeout = "duration",
+}
+local member_kinds = {
+	type = "string", label = "string", unit = "string", policy = "string", report = "table",
+}
+local group_kinds = {
+	variables = "table", policy = "string", every = "any", read = "function", timeout = "duration",
+}
+
+-- What scripts hold -> id and points (name -> handle, report).
+local own = setmetatable({}, { __mode = "k" })
+
+local function path_of(asset, what, name)
+	check.argument("asset:" .. what, 1, name, "string")
+	return own[asset].id .. "." .. name
+end
+
+-- Declares one variable of an asset; its point.
+local function declare(self, name, options, readable, timeout)
+	local path = self.id .. "." .. name
+	local point = {
+		report = report.new("variable " .. path, options.report),
+		handle = core.declare({
+			kind = "variable", path = path, type = options.type, label = options.label,
+			unit = options.unit, policy = options.policy or "default", readable = readable,
+			timeout = timeout,
+		}),
+	}
+	self.points[name] = point
+	return point
+end
+
+local methods = {}
+
+function methods.variable(asset, name, options)
+	local path = path_of(asset, "variable", name)
+	local what = "variable " .. path
+	options = check.fields(what, options, variable_kinds)
+	if options.every and not options.read then
+		core.fail("%s: every needs read, a function that returns the value", what)
+	elseif options.report and not options.every then
+		core.fail("%s: report needs every and read: what is pushed is reported as it is", what)
+	elseif options.timeout and not options.read then
+		core.fail("%s: timeout is read's, and there is no read", what)
+	end
+	local point = declare(own[asset], name, options, options.read ~= nil, options.timeout or 10000)
+	local handler = core.done_last
+	if options.read then
+		local self = sensor.new(path, options, { [name] = point }, point)
+		handler = function(job)
+			sensor.job(self, job, name)
+		end
+	end
+	handlers[point.handle] = { read = handler }
+end
+
+function methods.group(asset, options)
+	local self = own[asset]
+	local what = ("group of asset %s"):format(self.id)
+	options = check.fields(what, options, group_kinds)
+	if not options.variables or next(options.variables) == nil then
+		core.fail("%s: it needs variables, a table of their names and fields", what)
+	elseif not options.read then
+		core.fail("%s: it needs read, a function that returns a table of values by name", what)
+	end
+	local names, points = {}, {}
+	for name in pairs(options.variables) do
+		names[#names + 1] = check.value(what .. ": the name of a variable", name, "string")
+	end
+	table.sort(names)
+	local timeout = options.timeout or 10000
+	for _, name in ipairs(names) do
+		local member = ("variable %s.%s"):format(self.id, name)
+		local fields = check.fields(member, options.variables[name], member_kinds)
+		fields.policy = fields.policy or options.policy
+		if fields.report and not options.every then
+			core.fail("%s: the report of %s needs every", what, name)
+		end
+		points[name] = declare(self, name, fields, true, timeout)
+	end
+	local group = sensor.new(("%s.{%s}"):format(self.id, table.concat(names, ",")), options, points)
+	for _, name in ipairs(names) do
+		handlers[points[name].handle] = {
+			read = function(job)
+				sensor.job(group, job, name)
+			end,
+		}
+	end
+end
+
+function methods.setting(asset, name, options)
+	return setting(path_of(asset, "setting", name), options)
+end
+
+function methods.command(asset, name, options)
+	command(path_of(asset, "command", name), options)
+end
+
+-- One value; -> must the caller sync?
+local function push_one(self, name, value, time)
+	local point = self.points[name]
+	if not point then
+		core.fail("%s.%s is not declared as a variable here%s",
+			self.id, tostring(name), check.meant(tostring(name), self.points))
+	elseif time ~= nil and type(time) ~= "number" then
+		core.fail("%s.%s: its time must be in seconds since 1970, as now() gives it", self.id, name)
+	end
+	local why, durable = core.push(point.handle, value, time)
+	if why then
+		core.fail("%s", why)
+	end
+	return durable
+end
+
+-- {{name, value, time=}, ...}
+local function push_list(self, list)
+	local sync = false
+	for i, item in ipairs(list) do
+		if type(item) ~= "table" then
+			core.fail("asset %s:push: item %d must be a table {name, value, time=}", self.id, i)
+		end
+		sync = push_one(self, item[1], item[2], item.time) or sync
+	end
+	return sync
+end
+
+function methods.push(asset, name, value, options)
+	local self, sync = own[asset]
+	if type(name) == "table" then
+		sync = push_list(self, name)
+	else
+		local time = nil
+		if options ~= nil then
+			time = check.fields(("asset %s:push"):format(self.id), options, { time = "number" }).time
+		end
+		sync = push_one(self, name, value, time)
+	end
+	if sync then
+		core.sync()
+	end
+end
+
+local meta = {
+	__index = function(asset, name)
+		return methods[name] or core.fail('the asset %s has no "%s"%s',
+			own[asset].id, tostring(name), check.meant(tostring(name), methods))
+	end,
+	__newindex = function(asset)
+		core.fail("the asset %s cannot be changed: use :variable, :setting or :command", own[asset].id)
+	end,
+	__tostring = function(asset)
+		return ("asset %s"):format(own[asset].id)
+	end,
+	__metatable = false,
+}
+
+local assets = {}
+
+return function(id, options)
+	check.argument("asset", 1, id, "string")
+	options = check.fields(("asset %s"):format(id), options, { label = "string" })
+	if not id:find("^[%w_-]+$") then
+		core.fail('asset: "%s" is not an id: letters, digits, _ and -', id)
+	end
+	if options.label then
+		core.label(id, options.label)
+	end
+	if not assets[id] then
+		assets[id] = setmetatable({}, meta)
+		own[assets[id]] = { id = id, points = {} }
+	end
+	return assets[id]
+end

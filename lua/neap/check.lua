@@ -1,0 +1,103 @@
+-- Checks what scripts pass: named fields, types, durations. Errors name the field, the nearest
+-- known one and the line.
+local core = ...
+local check = {}
+
+-- " (did you mean "policy"?)", or ""; known: a table with the names as keys
+function check.meant(name, known)
+	local names = {}
+	for key in pairs(known) do
+		if type(key) == "string" then
+			names[#names + 1] = key
+		end
+	end
+	table.sort(names)
+	local nearest = core.nearest(name, names)
+	return nearest and (' (did you mean "%s"?)'):format(nearest) or ""
+end
+
+local function show(value)
+	if type(value) == "string" then
+		return ('"%s"'):format(#value > 40 and value:sub(1, 40) .. "..." or value)
+	elseif type(value) == "number" or type(value) == "boolean" then
+		return tostring(value)
+	end
+	return "a " .. type(value)
+end
+
+-- A duration in milliseconds, above 0.
+function check.duration(what, value)
+	local ms = core.duration(value)
+	if not ms or ms <= 0 then
+		core.fail('%s must be a number of seconds above 0 or text such as "250ms", "10s" or "5m", not %s',
+			what, show(value))
+	end
+	return ms
+end
+
+local articles = {
+	string = "text", number = "a number", ["function"] = "a function", table = "a table",
+	boolean = "true or false",
+}
+
+local function is(value, kind)
+	return kind == "any" or type(value) == kind
+end
+
+-- Raises unless the value is of the kind: a type of Lua's, "duration" or "any". A duration comes
+-- back in ms.
+function check.value(what, value, kind)
+	if kind == "duration" then
+		return check.duration(what, value)
+	elseif not is(value, kind) then
+		core.fail("%s must be %s, not %s", what, articles[kind], show(value))
+	end
+	return value
+end
+
+function check.argument(name, index, value, kind)
+	if value == nil then
+		core.fail("%s: argument %d is missing: it must be %s", name, index, articles[kind])
+	end
+	return check.value(("%s: argument %d"):format(name, index), value, kind)
+end
+
+-- A copy of the fields, each checked by `kinds` (field -> kind), durations in ms.
+function check.fields(what, fields, kinds)
+	if fields == nil then
+		return {}
+	elseif type(fields) ~= "table" then
+		core.fail("%s: expects named fields in a table {...}, not %s", what, show(fields))
+	end
+	local copy = {}
+	for name, value in pairs(fields) do
+		if not kinds[name] then
+			core.fail('%s: there is no field "%s"%s',
+				what, tostring(name), check.meant(tostring(name), kinds))
+		end
+		copy[name] = check.value(("%s: %s"):format(what, name), value, kinds[name])
+	end
+	return copy
+end
+
+-- A table whose unknown names are errors: "log has no "wran" (did you mean "warn"?)".
+function check.closed(what, names)
+	return setmetatable({}, {
+		__index = function(_, name)
+			local value = names[name]
+			if value == nil then
+				core.fail('%s has no "%s"%s', what, tostring(name), check.meant(tostring(name), names))
+			end
+			return value
+		end,
+		__newindex = function(_, name)
+			core.fail('%s cannot be changed: "%s"', what, tostring(name))
+		end,
+		__pairs = function()
+			return next, names, nil
+		end,
+		__metatable = false,
+	})
+end
+
+return check

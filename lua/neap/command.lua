@@ -1,0 +1,52 @@
+-- Commands: what the server can start.
+local core, import = ...
+local check = import("check")
+local guarded = import("guarded")
+local handlers = import("job")
+
+local kinds = {
+	label = "string", params = "table", run = "function", timeout = "duration", ttl = "duration",
+	repeatable = "boolean",
+}
+local param_kinds = {
+	type = "string", label = "string", default = "any", min = "number", max = "number",
+}
+
+local function params_of(what, params)
+	local list = {}
+	for name, fields in pairs(params or {}) do
+		if type(name) ~= "string" or not name:find("^[%w_-]+$") then
+			core.fail('%s: "%s" is not a name for a parameter: letters, digits, _ and -',
+				what, tostring(name))
+		end
+		local param = check.fields(("%s: the parameter %s"):format(what, name), fields, param_kinds)
+		param.name, param.path = name, ("%s: the parameter %s"):format(what, name)
+		list[#list + 1] = param
+	end
+	table.sort(list, function(a, b) return a.name < b.name end)
+	return list
+end
+
+return function(path, options)
+	local what = "command " .. path
+	options = check.fields(what, options, kinds)
+	if not options.run then
+		core.fail("%s: it needs run, a function", what)
+	end
+	local timeout = options.timeout or 30000
+	local handle = core.declare({ kind = "command", path = path, label = options.label,
+		params = params_of(what, options.params), timeout = timeout, ttl = options.ttl or 600000,
+		repeatable = options.repeatable })
+	handlers[handle] = {
+		command = function(job, params)
+			local ok, value, why = guarded(timeout, options.run, params)
+			if not ok then
+				core.done(job, false, nil, tostring(value))
+			elseif value == false or value == nil and why ~= nil then
+				core.done(job, false, nil, why ~= nil and tostring(why) or "the handler refused it")
+			else
+				core.done(job, true)
+			end
+		end,
+	}
+end

@@ -1,0 +1,115 @@
+-- The environment: what is not there says what to use instead, and a global that nobody defined is
+-- an error.
+local core, import = ...
+local check = import("check")
+local log = import("log")
+
+local absent = {
+	[""] = {
+		io = "use file.read, file.write and file.append",
+		dofile = "use require, which finds modules in lib/ under the script folder",
+		loadfile = "use require, which finds modules in lib/ under the script folder",
+		package = "use require, which finds modules in lib/ under the script folder",
+		debug = "errors carry file and line, and `log: { level: debug }` shows tracebacks",
+	},
+	os = {
+		execute = "use exec{...}",
+		exit = "return from the handler, or raise an error()",
+		getenv = "use params{...}, and ${NAME} in neap.yaml",
+		remove = "use file.write to replace a file",
+		rename = "use file.write, which replaces a file as a whole",
+		tmpname = "use file.write, which replaces a file as a whole",
+		setlocale = "numbers and texts have no locale here",
+	},
+	string = { dump = "there is no bytecode here: pass the function itself" },
+}
+
+local function guard(name)
+	local hints = absent[name]
+	setmetatable(_G[name], {
+		__index = function(_, key)
+			if hints[key] then
+				core.fail("%s.%s is not there: %s", name, key, hints[key])
+			end
+		end,
+		__metatable = false,
+	})
+end
+
+-- os: the time is the agent's, which may be virtual
+_G.os = {
+	clock = os.clock,
+	difftime = os.difftime,
+	date = function(format, time)
+		return os.date(format or "%c", time or math.floor(core.now()))
+	end,
+	time = function(fields)
+		return fields and os.time(fields) or math.floor(core.now())
+	end,
+}
+guard("os")
+rawset(string, "dump", nil)
+guard("string")
+
+-- text only: bytecode can break the interpreter
+function _G.load(chunk, name, _, ...)
+	if select("#", ...) > 0 then
+		return load(chunk, name, "t", (...))
+	end
+	return load(chunk, name, "t")
+end
+
+function _G.collectgarbage(what)
+	what = what or "collect"
+	if what ~= "collect" and what ~= "count" and what ~= "step" then
+		core.fail('collectgarbage("%s") is not there: memory is limited by scripts.memory in neap.yaml',
+			what)
+	end
+	return collectgarbage(what)
+end
+
+_G.print = log.info
+_G.warn = log.warn
+
+-- require: lib/ under the script folder, and what is built in
+local loaded, loading = { cjson = core.cjson }, {}
+
+function _G.require(name)
+	check.argument("require", 1, name, "string")
+	if loaded[name] ~= nil then
+		return loaded[name]
+	end
+	if ("." .. name):gsub("%.[%w_-]+", "") ~= "" then
+		core.fail('require: "%s" is not a module name such as "util" or "vendor.meter"', name)
+	end
+	if loading[name] then
+		core.fail('require: the module "%s" requires itself, through others', name)
+	end
+	local chunk, why, missing = core.module("lib/" .. name:gsub("%.", "/") .. ".lua")
+	if missing then
+		core.fail('require: there is no module "%s" in lib/ under the script folder and none is built in',
+			name)
+	elseif not chunk then
+		core.fail("require: %s", why)
+	end
+	loading[name] = true
+	local ok, value = xpcall(chunk, core.traceback, name)
+	loading[name] = nil
+	if not ok then
+		error(value, 0)
+	end
+	loaded[name] = value == nil and true or value
+	return loaded[name]
+end
+
+_G.dofile, _G.loadfile = nil, nil
+setmetatable(_G, {
+	__index = function(_, name)
+		local hint = absent[""][name]
+		if hint then
+			core.fail("%s is not there: %s", name, hint)
+		end
+		core.fail("nothing is called %s%s", tostring(name), check.meant(tostring(name), _G))
+	end,
+	__metatable = false,
+})

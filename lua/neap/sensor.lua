@@ -1,0 +1,165 @@
+-- Sensors: a function that reads one variable or a group, when it runs, and what becomes of its
+-- failures.
+local core, import = ...
+local check = import("check")
+local guarded = import("guarded")
+local period = import("period")
+local report = import("report")
+local sensor = {}
+
+local BACKOFF_TIMES, BACKOFF_MS = 10, 300000
+
+-- Quality is told once per change.
+local function quality(self, trouble)
+	if trouble and not self.bad then
+		core.log("warn", ("%s: bad: %s"):format(self.what, trouble))
+	elseif self.bad and not trouble then
+		core.log("info", ("%s: good again"):format(self.what))
+	end
+	if (self.bad == nil) ~= (trouble == nil) then
+		for _, point in pairs(self.points) do
+			core.quality(point.handle, trouble ~= nil)
+			if trouble and point.report then
+				report.forget(point.report)
+			end
+		end
+	end
+	self.bad = trouble
+end
+
+-- How many of its next times a failing sensor leaves out: 0, 1, 3, 7, 9, 9...
+local function backoff(self)
+	self.fails = self.fails + 1
+	local times = math.min(2 ^ math.min(self.fails - 1, 10), BACKOFF_TIMES,
+		math.max(1, BACKOFF_MS // self.period))
+	self.skip = math.tointeger(times // 1) - 1
+end
+
+-- -> why it cannot be pushed, or nil; does somebody wait for a sync?
+local function push(self, point, value, time)
+	local rule, now = point.report
+	if rule then
+		now = core.mono()
+		if not report.wants(rule, value, now, self.period) then
+			return select(2, core.check(point.handle, value))
+		end
+	end
+	local why, durable = core.push(point.handle, value, time)
+	if rule and not why then
+		report.sent(rule, value, now)
+	end
+	return why, durable
+end
+
+-- All that a group's read gave, with one time.
+local function push_all(self, values)
+	local time, trouble, sync = core.now(), nil, false
+	for name, point in pairs(self.points) do
+		local value = values[name]
+		if value ~= nil then
+			local why, durable = push(self, point, value, time)
+			trouble, sync = trouble or why, sync or durable
+		end
+	end
+	return trouble, sync
+end
+
+local function values_of(self, value)
+	if self.single then
+		return nil
+	elseif type(value) ~= "table" then
+		return ("read must return a table of values by name, not a %s"):format(type(value))
+	end
+	for name in pairs(value) do
+		if not self.points[name] then
+			return ("read returned %s, which is not one of its variables%s"):format(tostring(name),
+				check.meant(tostring(name), self.points))
+		end
+	end
+end
+
+local function answer(self, trouble, value)
+	local jobs = self.jobs
+	self.jobs = {}
+	for _, waiting in ipairs(jobs) do
+		local mine = value
+		if not trouble and not self.single then
+			mine = value[waiting.name]
+		end
+		if trouble or mine == nil then
+			core.done(waiting.job, false, nil, trouble or "read returned no value for it")
+		else
+			core.done(waiting.job, true, mine)
+		end
+	end
+end
+
+local function conclude(self, wanted, ok, value, why)
+	local trouble, sync
+	if not ok then
+		trouble = tostring(value)
+	elseif value == nil then
+		trouble = why and tostring(why) or "read returned nothing"
+	else
+		trouble = values_of(self, value)
+	end
+	if not trouble and wanted then
+		if self.single then
+			trouble, sync = push(self, self.single, value)
+		else
+			trouble, sync = push_all(self, value)
+		end
+	end
+	if sync then
+		core.sync()
+	end
+	if trouble and wanted then
+		backoff(self)
+	elseif not trouble then
+		self.fails, self.skip = 0, 0
+	end
+	quality(self, trouble)
+	self.running = false
+	answer(self, trouble, value)
+end
+
+-- Reads once, never twice at a time; `wanted`: the value is pushed.
+local function run(self, wanted)
+	self.running = true
+	conclude(self, wanted, guarded(self.timeout, self.read))
+end
+
+local function tick(self)
+	if self.skip > 0 then
+		self.skip = self.skip - 1
+	elseif not self.running then
+		run(self, true)
+	end
+end
+
+-- A read task: a run that is under way answers it, else one of its own.
+function sensor.job(self, job, name)
+	self.jobs[#self.jobs + 1] = { job = job, name = name }
+	if not self.running then
+		run(self, false)
+	end
+end
+
+-- what: its name in messages; points: name -> { handle=, report= }; single: the only one, if it is
+-- not a group
+function sensor.new(what, options, points, single)
+	local self = {
+		what = what, read = options.read, timeout = options.timeout or 10000, points = points,
+		single = single, fails = 0, skip = 0, running = false, jobs = {},
+	}
+	if options.every then
+		period.ticker(what, options.every, true, function()
+			return tick(self)
+		end, function(ms)
+			self.period = ms
+		end)
+	end
+	return self
+end
+
+return sensor

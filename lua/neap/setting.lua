@@ -1,0 +1,205 @@
+-- Settings: what the server can write, what a script can get and set. They survive a restart.
+local core, import = ...
+local check = import("check")
+local guarded = import("guarded")
+local handlers = import("job")
+local period = import("period")
+
+local kinds = {
+	type = "string", label = "string", unit = "string", policy = "string",
+	default = "any", min = "number", max = "number",
+	read = "function", write = "function", at_start = "string", timeout = "duration",
+}
+local starts = { none = true, write = true }
+
+-- Why a handler refused, or nil: it raised, or returned nil, "why" or false.
+local function refusal(ok, value, why)
+	if not ok then
+		return tostring(value)
+	elseif value == false or value == nil and why ~= nil then
+		return why ~= nil and tostring(why) or "the handler refused it"
+	end
+end
+
+-- The value where it really lives; the one we know where that cannot be told.
+local function read_back(self)
+	if not self.read then
+		return self.value
+	end
+	local ok, value, why = guarded(self.timeout, self.read)
+	if ok and value ~= nil then
+		return value
+	end
+	return self.value, refusal(ok, value, why) or "read returned nothing"
+end
+
+local function follow(self)
+	for _, follower in ipairs(self.followers) do
+		local ok, why = pcall(follower)
+		if not ok then
+			core.log("error", tostring(why))
+		end
+	end
+end
+
+-- The handler, the store, then everybody who follows. -> why not, or nil
+local function apply(self, new)
+	if self.write then
+		local why = refusal(guarded(self.timeout, self.write, new, self.value))
+		if why then
+			return why
+		end
+	end
+	local why = core.store(self.handle, new)
+	if why then
+		return why
+	end
+	self.value = new
+	follow(self)
+end
+
+-- One thing at a time for each setting, in the order of arrival.
+local function in_turn(self, work)
+	self.queue[#self.queue + 1] = work
+	if self.busy then
+		return
+	end
+	self.busy = true
+	while self.queue[1] do
+		local ok, why = pcall(table.remove(self.queue, 1))
+		if not ok then
+			core.log("error", ("%s: %s"):format(self.path, tostring(why)))
+		end
+	end
+	self.busy = false
+end
+
+local function read_job(self, job)
+	local value, trouble = read_back(self)
+	if trouble then
+		core.done(job, false, nil, trouble)
+	elseif value == nil then
+		core.done(job, false, nil, ("%s has no value yet"):format(self.path))
+	else
+		core.done(job, true, value)
+	end
+end
+
+local function write_job(self, job, new)
+	local why = apply(self, new)
+	local value, trouble = read_back(self)
+	if trouble then
+		core.log("warn", ("%s: cannot be read back: %s"):format(self.path, trouble))
+	end
+	core.done(job, why == nil, value, why)
+end
+
+local function write_at_start(self)
+	local why = self.value ~= nil and refusal(guarded(self.timeout, self.write, self.value, nil))
+	if why then
+		core.log("error", ("%s: its write at the start failed: %s"):format(self.path, why))
+	end
+end
+
+local function stored(self, default)
+	local value, why = core.stored(self.handle)
+	if why then
+		core.log("warn", ("%s: its stored value does not fit any more, the default holds: %s")
+			:format(self.path, why))
+	end
+	if value == nil then
+		return default
+	end
+	return value
+end
+
+local methods = {}
+
+-- What scripts hold: the object's own fields are kept apart, by key.
+local own = setmetatable({}, { __mode = "k" })
+
+-- setting:get() -> its value, as far as the agent knows; nil before there is one
+function methods.get(object)
+	return own[object].value
+end
+
+-- setting:set(value): as if the server had written it; raises if it is refused
+function methods.set(object, value)
+	local self = own[object]
+	local new, why = core.check(self.handle, value)
+	if why then
+		core.fail("%s", why)
+	elseif self.busy then
+		core.fail("%s is being read or written", self.path)
+	end
+	why = "its handler did not end well"
+	in_turn(self, function()
+		why = apply(self, new)
+	end)
+	if why then
+		core.fail("%s: %s", self.path, why)
+	end
+	local trouble, durable = core.push(self.handle, self.value)
+	if trouble then
+		core.fail("%s", trouble)
+	elseif durable then
+		core.sync()
+	end
+end
+
+local meta = {
+	__index = function(object, name)
+		return methods[name] or core.fail('the setting %s has no "%s"%s; it has :get() and :set()',
+			own[object].path, tostring(name), check.meant(tostring(name), methods))
+	end,
+	__newindex = function(object)
+		core.fail("the setting %s is changed by :set(value)", own[object].path)
+	end,
+	__tostring = function(object)
+		return ("setting %s"):format(own[object].path)
+	end,
+	__metatable = false,
+}
+
+-- path, options as the script gave them -> the object
+return function(path, options)
+	local what = "setting " .. path
+	options = check.fields(what, options, kinds)
+	if options.at_start and not starts[options.at_start] then
+		core.fail('%s: at_start must be "none" or "write", not "%s"', what, options.at_start)
+	elseif options.at_start == "write" and not options.write then
+		core.fail('%s: at_start = "write" needs a write handler', what)
+	end
+	local timeout = options.timeout or 10000
+	local self = {
+		path = path, read = options.read, write = options.write, timeout = timeout, queue = {},
+		followers = {},
+	}
+	self.handle = core.declare({
+		kind = "setting", path = path, type = options.type, label = options.label,
+		unit = options.unit, policy = options.policy or "default", min = options.min,
+		max = options.max, default = options.default, readable = true, timeout = timeout,
+	})
+	local default = options.default
+	if default ~= nil then
+		default = core.check(self.handle, default)
+	end
+	self.value = stored(self, default)
+	local object = setmetatable({}, meta)
+	own[object] = self
+	period.settings[object] = self
+	handlers[self.handle] = {
+		read = function(job)
+			in_turn(self, function() read_job(self, job) end)
+		end,
+		write = function(job, value)
+			in_turn(self, function() write_job(self, job, value) end)
+		end,
+	}
+	if options.at_start == "write" then
+		core.on("at_start", function()
+			in_turn(self, function() write_at_start(self) end)
+		end)
+	end
+	return object
+end

@@ -1,0 +1,74 @@
+#include "lua/point.h"
+
+#include "core/mem.h"
+
+#include <lauxlib.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct point *point_of(lua_State *L, int index)
+{
+	struct script *script = script_of(L);
+	lua_Integer handle = luaL_checkinteger(L, index);
+	luaL_argcheck(
+	    L, handle >= 1 && (size_t)handle <= script->points_count, index, "no such handle");
+	return &script->points[handle - 1];
+}
+
+struct point *point_add(struct script *script, const struct entry *entry)
+{
+	script->points = mem_resize(script->points, script->points_count + 1, sizeof *script->points);
+	struct point *point = &script->points[script->points_count++];
+	*point = (struct point){
+	    .script = script,
+	    .path = mem_strdup(entry->path),
+	    .type = entry->type,
+	    .limits = entry->limits,
+	};
+	return point;
+}
+
+void point_install(struct script *script)
+{
+	for (size_t i = 0; i < script->points_count; i++) {
+		struct point *point = &script->points[i];
+		point->entry = catalog_find(script->host->services.catalog, point->path);
+	}
+}
+
+static bool has_text(const struct point *point)
+{
+	return point->has_last &&
+	       (point->last.type == VALUE_STRING || point->last.type == VALUE_BINARY);
+}
+
+static void forget(struct point *point)
+{
+	if (has_text(point))
+		free((void *)(uintptr_t)point->last.text.data);
+	point->has_last = false;
+}
+
+void point_remember(struct point *point, const struct value *value, const struct stamp *time)
+{
+	forget(point);
+	point->has_last = true;
+	point->last = *value;
+	point->last_time = *time;
+	if (has_text(point)) {
+		char *copy = mem_alloc(value->text.len + 1); /* it may hold NULs */
+		memcpy(copy, value->text.data, value->text.len);
+		point->last.text.data = copy;
+	}
+}
+
+void point_free_all(struct script *script)
+{
+	for (size_t i = 0; i < script->points_count; i++) {
+		forget(&script->points[i]);
+		free(script->points[i].path);
+	}
+	free(script->points);
+	script->points = NULL;
+	script->points_count = 0;
+}

@@ -1,0 +1,28 @@
+/* A declared path as its script knows it. The library holds handles: indexes from 1. */
+#ifndef NEAP_LUA_POINT_H
+#define NEAP_LUA_POINT_H
+
+#include "lua/state.h"
+
+struct point {
+	struct script *script;
+	char *path;
+	enum value_type type;
+	struct limits limits;
+	const struct entry *entry; /* in the catalog; NULL until installed */
+	bool bad;                  /* its read fails */
+	bool has_last;             /* what was pushed, or is the value of a setting: */
+	struct value last;         /* its text is ours */
+	struct stamp last_time;
+};
+
+/* The point of the handle at `index`; raises if there is none. */
+struct point *point_of(lua_State *L, int index);
+struct point *point_add(struct script *script, const struct entry *entry);
+/* Looks up every point's entry when the draft has been installed. */
+void point_install(struct script *script);
+/* Copies. */
+void point_remember(struct point *point, const struct value *value, const struct stamp *time);
+void point_free_all(struct script *script);
+
+#endif

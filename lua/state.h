@@ -1,0 +1,103 @@
+/*
+ * One script: a Lua state of its own with a memory limit, and all that belongs to it.
+ *
+ * Every way into Lua goes through script_call and script_resume, so that limits on time have one
+ * place. A C function finds its script with script_of(L), in coroutines too. Chunks of the script
+ * are named "@machine.lua" and "@lib/util.lua", those of the embedded library "=neap.asset": the
+ * first level of the stack whose name begins with '@' is the script's own line. Loop thread.
+ */
+#ifndef NEAP_LUA_STATE_H
+#define NEAP_LUA_STATE_H
+
+#include "core/host.h"
+#include "lua/scheduler.h"
+
+#include <lua.h>
+
+struct fiber;
+struct pending;
+struct ticker;
+
+/* What all scripts share. host.c owns it. */
+struct host {
+	struct services services;
+	struct scheduler *scheduler;
+	struct script *scripts;
+	uint32_t pushed; /* samples since the last commit */
+	bool started;
+	uint32_t holding; /* fibers that a stop waits for */
+	struct {
+		struct timer limit;
+		void (*stopped)(void *ctx);
+		void *ctx;
+		bool asked, over; /* over: the limit has passed */
+	} stop;
+};
+
+struct point;
+
+struct script {
+	struct owner owner; /* first: the catalog gives it back */
+	struct host *host;
+	char *name;    /* "machine" */
+	char *topic;   /* "script.machine" */
+	char *trouble; /* why it does not run, or NULL */
+	lua_State *L;  /* NULL if it did not load */
+	size_t memory, memory_max;
+	bool loading, closing;
+	bool params_taken;
+	struct fiber *current; /* the one that runs now, or NULL */
+	struct fiber *fibers;
+	struct coroutine {
+		lua_State *co;
+		int ref; /* in the registry */
+	} idle[8];   /* ended, and can be used again */
+	size_t idle_count;
+	struct point *points; /* grows while it loads, only (point.h) */
+	size_t points_count;
+	struct draft *draft; /* until it is installed */
+	struct declaration *policies;
+	size_t policies_count;
+	struct ticker *tickers;
+	struct pending *jobs;
+	struct script *next;
+};
+
+static inline struct script *script_of(lua_State *L)
+{
+	return *(struct script **)lua_getextraspace(L);
+}
+
+/* Makes the state, empty. NULL: not even that fits the memory. */
+struct script *script_new(struct host *host, const char *name);
+/* Closes the Lua state: fibers, tickers and jobs are gone already. The struct stays, for the
+ * status.
+ */
+void script_drop_state(struct script *script);
+void script_free(struct script *script); /* after that */
+void script_set_trouble(struct script *script, const char *text);
+
+/* Calls function(L) with `arg` as light userdata, protected, outside of any coroutine. -1: the text
+ * is the error's, and the traceback has been logged for those who debug. */
+int script_call(struct script *script, lua_CFunction function, void *arg, struct err *err);
+/* lua_resume. */
+int script_resume(struct script *script, lua_State *co, int nargs, int *nresults);
+/* Ends a coroutine that failed or shall not go on: runs its close variables. */
+void script_reset(struct script *script, lua_State *co);
+
+/* Pushes "machine.lua:12: ", the line of the script that is running, or "". */
+void script_where(lua_State *L);
+/* Raises wrong use: a text that begins with the script's line. */
+int script_fail(lua_State *L, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Raises a failure as an error object (error.c), with the script's line. */
+int script_raise(lua_State *L, const struct err *err);
+/* The text of the error value at `index`, whatever it is. Protected callers only. */
+void script_error_text(lua_State *L, int index, struct err *err);
+/* The same from outside: of the error that a coroutine ended with, with its traceback to the debug
+ * log. */
+void script_error_of(struct script *script, lua_State *co, struct err *err);
+
+/* Hands over to the kernel what was pushed. Before anything of it can be known outside. */
+void host_commit(struct host *host);
+
+#endif
