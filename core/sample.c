@@ -35,7 +35,7 @@ int value_type_parse(const char *name, enum value_type *type)
 }
 
 /* For an error: 25, 23.5, boolean true, string "abc" */
-static void show(const struct value *value, char out[80])
+static const char *show(const struct value *value, char out[80])
 {
 	switch (value->type) {
 	case VALUE_INT:
@@ -61,6 +61,7 @@ static void show(const struct value *value, char out[80])
 			(void)snprintf(
 			    out, 80, "%s of %zu bytes", value_type_name(value->type), value->text.len);
 	}
+	return out;
 }
 
 static int misfit(const struct value *value, enum value_type type, struct err *err)
@@ -96,21 +97,21 @@ static int fit_whole(struct value *value, enum value_type type, struct err *err)
 {
 	char text[80];
 
-	show(value, text);
 	if (value->type == VALUE_DOUBLE) {
 		double number = value->number;
 		if (!isfinite(number) || number != trunc(number))
-			return err_set(err, "%s is not a whole number, as %s must be", text,
+			return err_set(err, "%s is not a whole number, as %s must be", show(value, text),
 			    type == VALUE_INT ? "an int" : "a date");
 		if (fabs(number) > (double)EXACT_MAX)
-			return err_set(err, "%s is too large to be exact", text);
+			return err_set(err, "%s is too large to be exact", show(value, text));
 		value->integer = (int64_t)number;
 	} else if (value->type != VALUE_INT && value->type != type) {
 		return misfit(value, type, err);
 	}
-	if (type == VALUE_INT && (value->integer < INT32_MIN || value->integer > INT32_MAX))
-		return err_set(err, "%s does not fit an int (%d to %d)", text, INT32_MIN, INT32_MAX);
 	value->type = type;
+	if (type == VALUE_INT && (value->integer < INT32_MIN || value->integer > INT32_MAX))
+		return err_set(
+		    err, "%s does not fit an int (%d to %d)", show(value, text), INT32_MIN, INT32_MAX);
 	return 0;
 }
 
@@ -127,8 +128,9 @@ static int fit_double(struct value *value, struct err *err)
 	}
 	if (value->type != VALUE_DOUBLE)
 		return misfit(value, VALUE_DOUBLE, err);
-	show(value, text);
-	return isfinite(value->number) ? 0 : err_set(err, "%s is not a finite number", text);
+	if (isfinite(value->number))
+		return 0;
+	return err_set(err, "%s is not a finite number", show(value, text));
 }
 
 static int fit_boolean(struct value *value, bool from_text, struct err *err)
