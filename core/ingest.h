@@ -19,7 +19,8 @@ struct ingest *ingest_new(struct clock *clock, struct queue_set *queues, struct 
     void (*wake)(void *ctx), void *ctx);
 void ingest_free(struct ingest *ingest);
 
-/* After the policies changed: the queues follow. */
+/* Once before the first push, and after each change of the policies: the queues follow. -1: why one
+ * does not; the others do, and its samples go to the default's. */
 int ingest_policies_changed(struct ingest *ingest, struct err *err);
 
 /*
@@ -29,9 +30,10 @@ int ingest_policies_changed(struct ingest *ingest, struct err *err);
  */
 int ingest_push(struct ingest *ingest, const struct entry *entry, const struct value *value,
     const struct stamp *time, struct err *err);
-/* The same into the lane of answers, which leaves at once. */
+/* The same into the policy "answers", which leaves at once; the value has its type already. */
 int ingest_answer(struct ingest *ingest, const struct sample *sample, struct err *err);
 void ingest_commit(struct ingest *ingest);
+/* Commits, and syncs now; `done` comes later, from the loop (queue.h: queue_sync). */
 void ingest_sync(struct ingest *ingest, void (*done)(void *ctx, int error), void *ctx);
 
 #endif
