@@ -62,6 +62,7 @@ static const struct config_key keys[] = {
     {"payload.timestamps", CHOICE(payload.milliseconds, timestamps), .fallback = "s",
         .current = "ms"},
     {"payload.acks", BOOL(payload.acks), .fallback = "false", .current = "true"},
+    {"payload.ack_error", TEXT(payload.ack_error), .fallback = "ERROR"},
     {"payload.max_bytes", SIZE(payload.max_bytes, "256B", "256KB"), .fallback = "16000"},
     {"topics.data", TEXT(topics.data), .fallback = "{username}/messages/json"},
     {"topics.tasks", TEXT(topics.tasks), .fallback = "{username}/tasks/json"},

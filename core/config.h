@@ -51,7 +51,8 @@ struct config {
 		bool form_a, native_values, milliseconds,
 		    acks; /* picked by dialect, each its own setting: payload.form, .values, .timestamps,
 		             .acks */
-		uint64_t max_bytes; /* of a body */
+		uint64_t max_bytes;    /* of a body */
+		const char *ack_error; /* the status of a task that failed */
 	} payload;
 	struct {
 		uint32_t messages; /* in flight */

@@ -48,14 +48,26 @@ static struct policy *ensure(struct policies *policies, const char *name)
 	return made;
 }
 
+static void ensure_built_in(struct policies *policies, const char *name, bool durable)
+{
+	struct policy *policy = ensure(policies, name);
+	policy->flush_ms = 0;
+	policy->priority = PRIORITY_HIGH;
+	policy->limit = 256 << 10;
+	policy->durable = durable;
+}
+
+static bool is_built_in(const char *name)
+{
+	return !strcmp(name, POLICY_ANSWERS) || !strcmp(name, POLICY_ACKS);
+}
+
 static void rebuild(struct policies *policies)
 {
 	policies->in_force_count = 0;
 	ensure(policies, POLICY_DEFAULT);
-	struct policy *answers = ensure(policies, POLICY_ANSWERS);
-	answers->flush_ms = 0;
-	answers->priority = PRIORITY_HIGH;
-	answers->limit = 256 << 10;
+	ensure_built_in(policies, POLICY_ANSWERS, false);
+	ensure_built_in(policies, POLICY_ACKS, true);
 
 	for (size_t i = 0; i < policies->owners_count; i++)
 		for (size_t k = 0; k < policies->owners[i].count; k++) {
@@ -124,12 +136,11 @@ static void check(const struct policies *policies, const char *owner,
 		struct err err;
 		if (policy_name_check(list[i].policy.name, &err) < 0)
 			problems_add(problems, false, "%s: %s", list[i].where, err.text);
-		if (!strcmp(list[i].policy.name, POLICY_ANSWERS))
+		if (is_built_in(list[i].policy.name))
 			problems_add(problems, false,
-			    "%s: policy \"" POLICY_ANSWERS
-			    "\" is built in and can be changed under policies: in "
+			    "%s: policy \"%s\" is built in and can be changed under policies: in "
 			    "neap.yaml only; give this one another name",
-			    list[i].where);
+			    list[i].where, list[i].policy.name);
 		compare(&list[i], list, i, problems);
 		for (size_t k = 0; k < policies->owners_count; k++) {
 			const struct owned *other = &policies->owners[k];

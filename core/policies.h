@@ -13,9 +13,10 @@
 #include "core/policy.h"
 
 #define POLICY_DEFAULT "default"
-/* Built in: what read and write tasks answer; flush now, high, 256KB. neap.yaml alone may change
- * it. */
+/* Built in, both flush now, high, 256KB; neap.yaml alone may change them. What read and write tasks
+ * answer, and the acknowledgements of tasks, which are durable. */
 #define POLICY_ANSWERS "answers"
+#define POLICY_ACKS    "acks"
 
 struct declaration {
 	struct policy policy;

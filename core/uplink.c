@@ -1,10 +1,10 @@
 #include "core/uplink.h"
 
 #include "core/buf.h"
+#include "core/encoder.h"
 #include "core/fileio.h"
 #include "core/log.h"
 #include "core/mem.h"
-#include "core/message.h"
 #include "core/poison.h"
 
 #include <fcntl.h>
@@ -28,6 +28,13 @@ struct outlet {
 	struct outlet *next;
 };
 
+/* Where bodies go and what makes them. */
+enum route_kind { ROUTE_DATA, ROUTE_ACKS, ROUTES };
+struct route {
+	const char *topic;
+	struct encoder encoder;
+};
+
 /* A message in flight; its address is the token. */
 struct flight {
 	struct queue *queue;
@@ -46,7 +53,7 @@ struct uplink {
 	struct queue_set *queues;
 	struct policies *policies;
 	struct mqtt *mqtt;
-	struct message *message;
+	struct route routes[ROUTES];
 	size_t body_limit;
 	struct buf body;
 	struct outlet *outlets;
@@ -68,6 +75,14 @@ struct candidate {
 	enum queue_lane lane;
 };
 
+static void free_routes(struct uplink *uplink)
+{
+	for (int i = 0; i < ROUTES; i++) {
+		if (uplink->routes[i].encoder.self)
+			uplink->routes[i].encoder.free(uplink->routes[i].encoder.self);
+	}
+}
+
 static void set_body_limit(struct uplink *uplink, size_t limit)
 {
 	const struct config *config = uplink->config;
@@ -77,9 +92,19 @@ static void set_body_limit(struct uplink *uplink, size_t limit)
 	    .milliseconds = config->payload.milliseconds,
 	    .max_bytes = limit,
 	};
-	message_free(uplink->message);
-	uplink->message = message_new(&format);
+
+	free_routes(uplink);
+	uplink->routes[ROUTE_DATA] = (struct route){config->topics.data, encoder_of_messages(&format)};
+	uplink->routes[ROUTE_ACKS] =
+	    (struct route){config->topics.acks, encoder_of_acks(config->payload.ack_error, limit)};
 	uplink->body_limit = limit;
+}
+
+static struct route *route_of(struct uplink *uplink, const struct queue *queue)
+{
+	bool acks = strcmp(queue_name(queue), POLICY_ACKS) == 0;
+
+	return &uplink->routes[acks ? ROUTE_ACKS : ROUTE_DATA];
 }
 
 static struct outlet *outlet_of(struct uplink *uplink, const char *name)
@@ -241,18 +266,19 @@ static void lose_oversized(
 
 /* Fills the builder; returns what it holds as a range in flight, count 0 if nothing can be sent
  * now. */
-static struct range fill(struct uplink *uplink, const struct candidate *candidate)
+static struct range fill(
+    struct uplink *uplink, const struct candidate *candidate, const struct encoder *encoder)
 {
 	uint32_t max = poison_samples(&uplink->poison, candidate->policy->max_samples);
 	struct record record;
 
 	candidate->outlet->blocked_until = UNBLOCKED;
-	while (message_count(uplink->message) < max &&
+	while (encoder->count(encoder->self) < max &&
 	       queue_peek(candidate->queue, candidate->lane, &record)) {
 		if (!settle_time(uplink, candidate, &record))
 			break;
-		enum message_fit fit = message_add(uplink->message, &record.sample);
-		if (fit == MESSAGE_TOO_BIG && message_count(uplink->message) == 0) {
+		enum message_fit fit = encoder->add(encoder->self, &record.sample);
+		if (fit == MESSAGE_TOO_BIG && encoder->count(encoder->self) == 0) {
 			lose_oversized(uplink, candidate, record.sample.path);
 			continue;
 		}
@@ -285,14 +311,14 @@ static void remove_flight(struct uplink *uplink, struct flight *flight)
 
 static bool send_one(struct uplink *uplink, const struct candidate *candidate, bool contended)
 {
-	struct range range = fill(uplink, candidate);
+	const struct route *route = route_of(uplink, candidate->queue);
+	struct range range = fill(uplink, candidate, &route->encoder);
 
 	if (range.count == 0) {
-		message_clear(uplink->message);
 		/* Nothing but what waits for the clock: try the others. */
 		return candidate->outlet->blocked_until != UNBLOCKED;
 	}
-	message_finish(uplink->message, &uplink->body);
+	route->encoder.finish(route->encoder.self, &uplink->body);
 
 	struct flight *flight = mem_alloc(sizeof(*flight));
 	flight->queue = candidate->queue;
@@ -303,8 +329,7 @@ static bool send_one(struct uplink *uplink, const struct candidate *candidate, b
 	candidate->outlet->turn = ++uplink->turns;
 	if (contended)
 		account_share(uplink, candidate->lane, flight->bytes);
-	if (mqtt_publish(uplink->mqtt, uplink->config->topics.data, uplink->body.data, uplink->body.len,
-	        flight) == 0)
+	if (mqtt_publish(uplink->mqtt, route->topic, uplink->body.data, uplink->body.len, flight) == 0)
 		return true;
 	remove_flight(uplink, flight);
 	queue_release(candidate->queue, &range);
@@ -531,7 +556,7 @@ void uplink_free(struct uplink *uplink)
 		next = outlet->next;
 		free(outlet);
 	}
-	message_free(uplink->message);
+	free_routes(uplink);
 	buf_free(&uplink->body);
 	free(uplink);
 }

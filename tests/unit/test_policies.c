@@ -40,7 +40,7 @@ static void some_are_built_in(void **state)
 {
 	(void)state;
 	struct policies *policies = with_overrides(NULL, 0);
-	expect_names(policies, "answers default ");
+	expect_names(policies, "acks answers default ");
 	struct policy fresh;
 	policy_init(&fresh, POLICY_DEFAULT);
 	assert_null(policy_difference(policies_find(policies, POLICY_DEFAULT), &fresh));
@@ -63,7 +63,7 @@ static void overrides_lie_on_top(void **state)
 	    {"yaml_only", "flush", "now", 6, 1},
 	};
 	struct policies *policies = with_overrides(fields, 4);
-	expect_names(policies, "answers default trend yaml_only ");
+	expect_names(policies, "acks answers default trend yaml_only ");
 	assert_int_equal(policies_find(policies, "yaml_only")->flush_ms, 0);
 	assert_int_equal(policies_find(policies, "default")->full, FULL_THIN);
 	assert_int_equal(policies_find(policies, "answers")->limit, 1 << 20);
@@ -124,7 +124,7 @@ static void declarations_must_agree(void **state)
 	policies_remove(policies, "other");
 	assert_int_equal(policies_install(policies, "machine", &differs, 1, &problems), 0);
 	assert_int_equal(policies_install(policies, "machine", NULL, 0, &problems), 0);
-	expect_names(policies, "answers default trend ");
+	expect_names(policies, "acks answers default trend ");
 	policies_free(policies);
 }
 
@@ -143,7 +143,7 @@ static void some_names_are_refused(void **state)
 	expect_problem(&problems,
 	    "machine.lua:3: \"a b\" cannot be the name of a policy: 1 to 32 characters of a-z A-Z 0-9 "
 	    "_ -");
-	expect_names(policies, "answers default ");
+	expect_names(policies, "acks answers default ");
 	policies_free(policies);
 }
 
