@@ -177,7 +177,7 @@ static void the_limit_is_exact(void **state)
 	static const int64_t times[] = {1000, 1000, 22000, 22000};
 	for (int form = 0; form < 3; form++) {
 		struct message_format format = form ? form_a : form_c;
-		size_t sizes[4];
+		size_t sizes[4] = {0};
 		struct buf body = {0};
 		struct message *message = message_new(&format);
 		int most = form == 2 ? 2 : 4; /* the third is m.a again */
