@@ -26,7 +26,7 @@ use POSIX qw(:sys_wait_h);
 use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(temp_dir test_dir root_dir tool free_port slurp spew wait_for certificates start_broker subscribe publish
-    write_config start_neap start_program run_neap run_command decode);
+    write_config start_neap start_program start_relay run_neap run_command decode);
 
 my $root  = abs_path(dirname(__FILE__) . '/../../..');
 my $build = $ENV{NEAP_BUILD} // "$root/build/rel";
@@ -179,7 +179,8 @@ sub free_port {
 
 # --- programs under test ---
 
-# A program in the background, its output and errors in a log. Options: name, run => 1 (under NEAP_RUN).
+# A program in the background, its output and errors in a log. Options: name, run => 1 (under NEAP_RUN), input => 1 (it
+# hears what tell() says; else its input is empty).
 sub start_program {
     my ($option, @command) = @_;
     return NeapTest::Program->start($option, @command);
@@ -202,6 +203,11 @@ sub start {
     my $name = $option->{name} // 'program';
     my $self = bless { name => $name, command => [ $option->{run} ? @run : (), @command ] }, $class;
     $self->{log_name} = NeapTest::test_dir() . "/$name" . ++$count . '.log';
+    if ($option->{input}) {
+        $self->{fifo} = "$self->{log_name}.fifo";
+        POSIX::mkfifo($self->{fifo}, 0600) or die "mkfifo: $!";
+        open($self->{input}, '+<', $self->{fifo}) or die "$self->{fifo}: $!";    # both ends: never waits for the other
+    }
     $self->again;
     return $self;
 }
@@ -210,7 +216,16 @@ sub start {
 sub again {
     my ($self) = @_;
     die "$self->{name} is still running" if $self->{pid} && !NeapTest::ended($self->{pid});
-    $self->{pid} = NeapTest::spawn('/dev/null', $self->{log_name}, undef, @{ $self->{command} });
+    $self->{pid} = NeapTest::spawn($self->{fifo} // '/dev/null', $self->{log_name}, undef, @{ $self->{command} });
+    return $self;
+}
+
+# Writes lines to its input.
+sub tell {
+    my ($self, @lines) = @_;
+    for my $line (@lines) {
+        syswrite($self->{input}, "$line\n") == length($line) + 1 or die "tell: $!";
+    }
     return $self;
 }
 
@@ -266,6 +281,63 @@ sub wait_state {
     my ($self, $state, $seconds) = @_;
     return NeapTest::wait_for(sub { my $s = $self->status; $s && $s->{link}{state} eq $state && $s },
         $seconds // 20, "link.state $state");
+}
+
+# --- the relay ---
+
+package NeapTest;
+
+# A relay (tests/tools/relay.c) in front of the broker: give its port to neap instead of the broker's.
+sub start_relay { return NeapTest::Relay->start(@_) }
+
+package NeapTest::Relay;
+use strict;
+use warnings;
+our @ISA = qw(NeapTest::Program);
+
+sub start {
+    my ($class, $broker) = @_;
+    my $self = NeapTest::Program::start($class, { name => 'relay', input => 1 }, NeapTest::tool('relay'), $broker->port);
+    $self->wait_log(qr/^port \d+$/m);
+    ($self->{port}) = $self->log =~ /^port (\d+)$/m;
+    return $self;
+}
+
+sub port { return $_[0]{port} }
+
+# cut, blackhole, resume, refuse, accept: done when this returns.
+sub command {
+    my ($self, $command) = @_;
+    my $from = length $self->log;
+    $self->tell($command);
+    $self->wait_log(qr/^done \Q$command\E$/m, 20, $from);
+    return $self;
+}
+
+# The packets so far: { connection, up, type, id, and for a PUBLISH dup, topic, len, hash, text }.
+sub packets {
+    my ($self) = @_;
+    my @packets;
+    for my $line ($self->lines) {
+        next if $line !~ /^(\d+) ([<>]) ([A-Z]+)(?: (\d+))?(.*)$/;
+        my $packet = { connection => $1, up => $2 eq '>', type => $3, id => $4 };
+        @$packet{qw(dup topic len hash text)} = ($1, $2, $3, $4, $5) if $5 =~ /^ d(\d) (\S+) (\d+) (\S+) (.*)$/;
+        push(@packets, $packet);
+    }
+    return @packets;
+}
+
+# What the broker acknowledged: the packets of the PUBLISHes upwards that a PUBACK followed on the same connection.
+sub acknowledged {
+    my ($self) = @_;
+    my (%waiting, @acknowledged);
+    for my $packet ($self->packets) {
+        my $key = join(' ', $packet->{connection}, $packet->{id} // '');
+        $waiting{$key} = $packet if $packet->{type} eq 'PUBLISH' && $packet->{up};
+        push(@acknowledged, delete $waiting{$key})
+            if $packet->{type} eq 'PUBACK' && !$packet->{up} && $waiting{$key};
+    }
+    return @acknowledged;
 }
 
 # --- the broker ---
