@@ -1,7 +1,7 @@
 #include "core/boots.h"
 
 #include <inttypes.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 bool boots_find(const struct boots *boots, const uint8_t id[BOOT_ID_SIZE], int64_t *ahead_ms)
@@ -32,20 +32,26 @@ void boots_note(struct boots *boots, const uint8_t id[BOOT_ID_SIZE], int64_t ahe
 	boots->boot[boots->count++].ahead_ms = ahead_ms;
 }
 
+static int hex(char c)
+{
+	const char *digits = "0123456789abcdef", *at = c ? strchr(digits, c) : NULL;
+
+	return at ? (int)(at - digits) : -1;
+}
+
 static bool parse_line(const char *line, uint8_t id[BOOT_ID_SIZE], int64_t *ahead_ms)
 {
-	int used = 0;
+	char *end;
 
 	for (size_t i = 0; i < BOOT_ID_SIZE; i++, line += 2) {
-		unsigned byte;
-		if (strspn(line, "0123456789abcdef") < 2 || sscanf(line, "%2x", &byte) != 1)
+		if (hex(line[0]) < 0 || hex(line[1]) < 0)
 			return false;
-		id[i] = (uint8_t)byte;
+		id[i] = (uint8_t)(hex(line[0]) << 4 | hex(line[1]));
 	}
-	/* 18 digits cannot overflow */
-	if (*line != ' ' || strspn(line + 1, "-0123456789") > 18)
+	if (*line != ' ')
 		return false;
-	return sscanf(line, " %" SCNd64 "%n", ahead_ms, &used) == 1 && line[used] == '\0';
+	*ahead_ms = strtoll(line + 1, &end, 10); /* 18 digits cannot overflow */
+	return end > line + 1 && end - line <= 19 && *end == '\0';
 }
 
 void boots_parse(struct boots *boots, const char *text, size_t len)

@@ -35,8 +35,9 @@ struct queue_options {
  * they drain and go. */
 struct queue_set *queue_set_open(
     uv_loop_t *loop, struct clock *clock, const struct queue_options *options, struct err *err);
-void queue_set_close(
-    struct queue_set *set); /* commits, syncs, writes the cursors; waits for the disk thread */
+/* Commits, syncs, writes the cursors; waits for the disk thread and answers who waits for a sync.
+ * Run the loop afterwards: two handles close. */
+void queue_set_close(struct queue_set *set);
 
 struct queue *queue_declare(struct queue_set *set, const struct policy *policy,
     struct err *err); /* makes it, or gives an open one the policy's limits */
@@ -80,11 +81,11 @@ struct range {
  * comes up. */
 void queue_mark_backlog(struct queue *queue);
 /* The lane's next sample that is neither in flight nor acknowledged. False: none. */
-bool queue_peek(struct queue *queue, enum queue_lane lane, struct record *out);
-void queue_advance(struct queue *queue, enum queue_lane lane); /* behind the one peeked */
+bool queue_peek(struct queue *queue, enum queue_lane which, struct record *out);
+void queue_advance(struct queue *queue, enum queue_lane which); /* behind the one peeked */
 /* All that the lane has advanced over since the last take is in flight from now on; count 0 if
  * nothing. */
-struct range queue_take(struct queue *queue, enum queue_lane lane);
+struct range queue_take(struct queue *queue, enum queue_lane which);
 void queue_ack(struct queue *queue, const struct range *range); /* delivered: trimmed */
 void queue_release(struct queue *queue,
     const struct range *range); /* not delivered: waits again, in its old place */

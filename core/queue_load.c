@@ -11,7 +11,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,8 +35,10 @@ static int by_number(const void *a, const void *b)
 
 static bool parse_name(const char *name, uint64_t *first)
 {
-	return strspn(name, "0123456789abcdef") == 16 && strcmp(name + 16, ".seg") == 0 &&
-	       sscanf(name, "%16" SCNx64, first) == 1;
+	if (strspn(name, "0123456789abcdef") != 16 || strcmp(name + 16, ".seg") != 0)
+		return false;
+	*first = strtoull(name, NULL, 16);
+	return true;
 }
 
 static void list_segments(struct queue *queue, struct names *names)

@@ -47,11 +47,15 @@ void queue_account(struct queue *queue, int64_t bytes, int64_t pending, int64_t 
 	queue->set->unsynced += (uint64_t)unsynced;
 }
 
-static void account_segment(struct queue *queue, const struct segment *segment, int sign)
+static void account_segment(struct queue *queue, const struct segment *segment, bool comes)
 {
-	queue_account(queue, sign * (int64_t)segment->size,
-	    sign * (int64_t)(segment->size - segment->written),
-	    sign * (int64_t)(segment->size - segment->synced));
+	int64_t bytes = segment->size, pending = bytes - segment->written,
+	        unsynced = bytes - segment->synced;
+
+	if (comes)
+		queue_account(queue, bytes, pending, unsynced);
+	else
+		queue_account(queue, -bytes, -pending, -unsynced);
 }
 
 void queue_count_lost(struct queue *queue, enum loss reason, uint64_t count)
@@ -105,7 +109,7 @@ void queue_add_segment(struct queue *queue, struct segment *segment)
 		queue->segments = mem_resize(queue->segments, queue->room, sizeof(struct segment *));
 	}
 	queue->segments[queue->count++] = segment;
-	account_segment(queue, segment, 1);
+	account_segment(queue, segment, true);
 }
 
 static void leave_segment(struct queue *queue, const struct segment *segment)
@@ -122,7 +126,7 @@ void queue_remove_segment(struct queue *queue, size_t index)
 
 	queue_note(queue);
 	leave_segment(queue, segment);
-	account_segment(queue, segment, -1);
+	account_segment(queue, segment, false);
 	if (queue->active == segment)
 		queue->active = NULL;
 	queue->count--;
@@ -140,9 +144,9 @@ void queue_swap_segment(struct queue *queue, size_t index, struct segment *segme
 
 	queue_note(queue);
 	leave_segment(queue, old);
-	account_segment(queue, old, -1);
+	account_segment(queue, old, false);
 	queue->segments[index] = segment;
-	account_segment(queue, segment, 1);
+	account_segment(queue, segment, true);
 	segment_free(old);
 }
 

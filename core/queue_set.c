@@ -112,11 +112,9 @@ static bool is_queue_folder(const char *name)
 {
 	const char *mark = strstr(name, ".v");
 	char start[256];
-	unsigned version;
 
 	(void)snprintf(start, sizeof start, "%.*s", mark ? (int)(mark - name) : 255, name);
-	return is_folder_name(start) &&
-	       (!mark || (sscanf(mark, ".v%u", &version) == 1 && version <= SEGMENT_VERSION));
+	return is_folder_name(start) && (!mark || strtoul(mark + 2, NULL, 10) <= SEGMENT_VERSION);
 }
 
 static void load_queues(struct queue_set *set)
