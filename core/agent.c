@@ -209,7 +209,10 @@ static void close_handles(struct agent *agent)
 
 static void on_link_stopped(void *ctx)
 {
-	close_handles(ctx); /* nothing is left in the loop, so uv_run returns */
+	struct agent *agent = ctx;
+
+	close_handles(agent);
+	uv_stop(&agent->loop); /* the parts that are still open are closed by close_parts */
 }
 
 static bool all_sent(const struct agent *agent)

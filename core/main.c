@@ -1,14 +1,43 @@
+#include "core/command.h"
+#include "core/nearest.h"
+#include "lua/script.h"
+
 #include <stdio.h>
 #include <string.h>
 
-static const char usage[] = "usage: neap --version | help\n";
+static int no_such_command(const char *name)
+{
+	const char *names[32];
+	const char *nearest;
+	size_t count = 0;
+
+	for (const struct command *command = commands; command->name; command++)
+		names[count++] = command->name;
+	names[count] = NULL;
+	nearest = nearest_name(name, names);
+	fprintf(stderr, "neap: there is no command \"%s\"%s%s%s; `neap help` lists them\n", name,
+	    nearest ? " (did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?)" : "");
+	return EXIT_WRONG;
+}
 
 int main(int argc, char **argv)
 {
-	if (argc == 2 && strcmp(argv[1], "--version") == 0)
-		return printf("neap " NEAP_VERSION "\n") < 0;
-	if (argc == 2 && strcmp(argv[1], "help") == 0)
-		return fputs(usage, stdout) < 0;
-	fprintf(stderr, "neap: unknown command: %s\n%s", argc > 1 ? argv[1] : "(none)", usage);
-	return 2;
+	const char *name = argc > 1 ? argv[1] : "help";
+	struct invocation invocation = {.host = script_host()};
+
+	if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
+		puts("neap " NEAP_VERSION);
+		return EXIT_DONE;
+	}
+	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+		name = "help";
+	for (const struct command *command = commands; command->name; command++) {
+		if (strcmp(command->name, name) != 0)
+			continue;
+		invocation.command = command;
+		if (options_read(&invocation.options, command, argc, argv) < 0)
+			return EXIT_WRONG;
+		return command->run(&invocation);
+	}
+	return no_such_command(name);
 }
