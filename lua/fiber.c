@@ -107,15 +107,15 @@ static void recycle(struct script *script, struct coroutine coroutine, bool whol
 static void end(struct fiber *fiber, bool whole)
 {
 	struct script *script = fiber->script;
-	give_back(fiber);
-	scheduler_cancel(script->host->scheduler, &fiber->wake);
-	scheduler_cancel(script->host->scheduler, &fiber->limit);
 	if (fiber->prev)
 		fiber->prev->next = fiber->next;
 	else
 		script->fibers = fiber->next;
 	if (fiber->next)
 		fiber->next->prev = fiber->prev;
+	give_back(fiber);
+	scheduler_cancel(script->host->scheduler, &fiber->wake);
+	scheduler_cancel(script->host->scheduler, &fiber->limit);
 	recycle(script, fiber->coroutine, whole);
 	script->host->holding -= fiber->holds;
 	if (fiber->ended)
@@ -131,8 +131,10 @@ static void report(struct fiber *fiber, const char *text)
 
 void fiber_close_all(struct script *script)
 {
-	while (script->fibers)
+	while (script->fibers) {
+		must(!script->fibers->prev);
 		end(script->fibers, false);
+	}
 }
 
 /* --- running --- */
@@ -207,8 +209,10 @@ void fiber_check(lua_State *L, const char *function)
 		    "%s is not there while the script loads: call it from a handler, such as "
 		    "on(\"start\", ...)",
 		    function);
-	if (!fiber)
+	if (!fiber) {
 		(void)script_fail(L, "%s cannot wait while the script is being closed", function);
+		return; /* it does not come here */
+	}
 	if (fiber->coroutine.co != L)
 		(void)script_fail(L, "%s cannot wait inside a coroutine of the script's own", function);
 	if (!lua_isyieldable(L))

@@ -106,8 +106,10 @@ void job_start(struct owner *owner, struct job *job)
 
 void job_close_all(struct script *script)
 {
-	while (script->jobs)
+	while (script->jobs) {
+		must(!script->jobs->prev);
 		answer(script->jobs, false, NULL, "the script was closed");
+	}
 }
 
 /* --- out --- */

@@ -36,36 +36,24 @@ void point_install(struct script *script)
 	}
 }
 
-static bool has_text(const struct point *point)
-{
-	return point->has_last &&
-	       (point->last.type == VALUE_STRING || point->last.type == VALUE_BINARY);
-}
-
-static void forget(struct point *point)
-{
-	if (has_text(point))
-		free((void *)(uintptr_t)point->last.text.data);
-	point->has_last = false;
-}
-
 void point_remember(struct point *point, const struct value *value, const struct stamp *time)
 {
-	forget(point);
+	free(point->text);
+	point->text = NULL;
 	point->has_last = true;
 	point->last = *value;
 	point->last_time = *time;
-	if (has_text(point)) {
-		char *copy = mem_alloc(value->text.len + 1); /* it may hold NULs */
-		memcpy(copy, value->text.data, value->text.len);
-		point->last.text.data = copy;
+	if (value->type == VALUE_STRING || value->type == VALUE_BINARY) {
+		point->text = mem_alloc(value->text.len + 1); /* it may hold NULs */
+		memcpy(point->text, value->text.data, value->text.len);
+		point->last.text.data = point->text;
 	}
 }
 
 void point_free_all(struct script *script)
 {
 	for (size_t i = 0; i < script->points_count; i++) {
-		forget(&script->points[i]);
+		free(script->points[i].text);
 		free(script->points[i].path);
 	}
 	free(script->points);

@@ -12,7 +12,8 @@ struct point {
 	const struct entry *entry; /* in the catalog; NULL until installed */
 	bool bad;                  /* its read fails */
 	bool has_last;             /* what was pushed, or is the value of a setting: */
-	struct value last;         /* its text is ours */
+	struct value last;
+	char *text; /* of the last value, ours; NULL if it has none */
 	struct stamp last_time;
 };
 
