@@ -132,8 +132,9 @@ static void report(struct fiber *fiber, const char *text)
 void fiber_close_all(struct script *script)
 {
 	while (script->fibers) {
-		must(!script->fibers->prev);
-		end(script->fibers, false);
+		struct fiber *fiber = script->fibers;
+		end(fiber, false);
+		must(script->fibers != fiber);
 	}
 }
 
