@@ -29,15 +29,20 @@ void install_end(struct script *script)
 
 /* --- problems --- */
 
+/* Does it begin with a place in a script, "machine.lua:" or "lib/util.lua:"? */
+static bool is_of_folder(const char *text)
+{
+	size_t name = strcspn(text, ":");
+	return text[0] != '/' && name > 4 && strncmp(text + name - 4, ".lua", 4) == 0;
+}
+
 /* Places in scripts are told as the user would open them; the text is the script's first trouble.
  */
 static void tell(struct script *script, struct problems *problems, bool warning, const char *text)
 {
 	const char *dir = script->host->services.config->scripts.dir;
-	size_t name = strcspn(text, ":");
-	bool ours = text[0] != '/' && name > 4 && strncmp(text + name - 4, ".lua", 4) == 0;
 	struct buf whole = {0};
-	if (ours)
+	if (is_of_folder(text))
 		buf_printf(&whole, "%s/", dir);
 	buf_text(&whole, text);
 	problems_add(problems, warning, "%s", buf_str(&whole));
@@ -94,8 +99,12 @@ static void load_script(struct host *host, const char *file, struct problems *pr
 		(void)lua_gc(script->L, LUA_GCCOLLECT); /* what compiling left */
 	script->loading = false;
 	if (result < 0) {
-		if (strstr(err.text, "not enough memory"))
-			err_prefix(&err, "%s: more than scripts.memory: ", file);
+		const char *yaml = host->services.config->path;
+		if (strcmp(err.text, "not enough memory") == 0)
+			(void)err_set(
+			    &err, "%s: needs more memory than scripts.memory in neap.yaml gives", file);
+		else if (!is_of_folder(err.text) && strncmp(err.text, yaml, strlen(yaml)) != 0)
+			err_prefix(&err, "%s: ", file);
 		tell(script, problems, false, err.text);
 		install_end(script);
 	}

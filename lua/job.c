@@ -107,8 +107,9 @@ void job_start(struct owner *owner, struct job *job)
 void job_close_all(struct script *script)
 {
 	while (script->jobs) {
-		must(!script->jobs->prev);
-		answer(script->jobs, false, NULL, "the script was closed");
+		struct pending *pending = script->jobs;
+		answer(pending, false, NULL, "the script was closed");
+		must(script->jobs != pending);
 	}
 }
 

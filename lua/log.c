@@ -20,11 +20,9 @@ static int log_text(lua_State *L)
 /* For xpcall: error -> the same, after its traceback went to the debug log */
 static int traceback(lua_State *L)
 {
-	const char *topic = script_of(L)->topic;
 	lua_settop(L, 1);
-	if (log_wanted(LOG_LEVEL_DEBUG, topic)) {
-		luaL_traceback(L, L, luaL_tolstring(L, 1, NULL), 1); /* error text traceback */
-		log_debug(topic, "%s", lua_tostring(L, -1));
+	if (log_wanted(LOG_LEVEL_DEBUG, script_of(L)->topic)) {
+		script_traceback(L, L, luaL_tolstring(L, 1, NULL), 1);
 		lua_settop(L, 1);
 	}
 	return 1;

@@ -93,14 +93,16 @@ void script_set_trouble(struct script *script, const char *text)
 
 /* --- ways into Lua --- */
 
-static void log_traceback(lua_State *L, lua_State *of, const char *message, int level)
+void script_traceback(lua_State *L, lua_State *of, const char *message, int level)
 {
 	struct script *script = script_of(L);
 	if (!log_wanted(LOG_LEVEL_DEBUG, script->topic))
 		return;
 	luaL_traceback(L, of, message, level); /* traceback */
-	log_debug(script->topic, "%s", lua_tostring(L, -1));
-	lua_pop(L, 1);
+	const char *line = luaL_gsub(L, lua_tostring(L, -1), "\nstack traceback:", "");
+	line = luaL_gsub(L, line, "\n\t", " <- "); /* traceback trace line */
+	log_debug(script->topic, "%s", line);
+	lua_pop(L, 3);
 }
 
 void script_error_text(lua_State *L, int index, struct err *err)
@@ -114,7 +116,7 @@ static int on_error(lua_State *L)
 {
 	struct err err;
 	script_error_text(L, 1, &err);
-	log_traceback(L, L, err.text, 1);
+	script_traceback(L, L, err.text, 1);
 	lua_pushstring(L, err.text);
 	return 1;
 }
@@ -204,7 +206,7 @@ static int describe(lua_State *L)
 	lua_pushvalue(failed->co, -1);
 	lua_xmove(failed->co, L, 1); /* failed error */
 	script_error_text(L, -1, failed->err);
-	log_traceback(L, failed->co, failed->err->text, 0);
+	script_traceback(L, failed->co, failed->err->text, 0);
 	return 0;
 }
 

@@ -93,6 +93,8 @@ int script_fail(lua_State *L, const char *fmt, ...) __attribute__((format(printf
 int script_raise(lua_State *L, const struct err *err);
 /* The text of the error value at `index`, whatever it is. Protected callers only. */
 void script_error_text(lua_State *L, int index, struct err *err);
+/* Where `of` is, from that level of its stack on, to the debug log. Protected callers only. */
+void script_traceback(lua_State *L, lua_State *of, const char *message, int level);
 /* The same from outside: of the error that a coroutine ended with, with its traceback to the debug
  * log. */
 void script_error_of(struct script *script, lua_State *co, struct err *err);

@@ -57,9 +57,9 @@ function methods.variable(asset, name, options)
 	local point = declare(own[asset], name, options, options.read ~= nil, options.timeout or 10000)
 	local handler = core.done_last
 	if options.read then
-		local self = sensor.new(path, options, { [name] = point }, point)
+		local self = sensor.new(path, options, { point })
 		handler = function(job)
-			sensor.job(self, job, name)
+			sensor.job(self, job)
 		end
 	end
 	handlers[point.handle] = { read = handler }
@@ -89,7 +89,8 @@ function methods.group(asset, options)
 		end
 		points[name] = declare(self, name, fields, true, timeout)
 	end
-	local group = sensor.new(("%s.{%s}"):format(self.id, table.concat(names, ",")), options, points)
+	local group = sensor.new(("%s.{%s}"):format(self.id, table.concat(names, ",")), options, points,
+		names)
 	for _, name in ipairs(names) do
 		handlers[points[name].handle] = {
 			read = function(job)

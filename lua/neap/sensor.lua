@@ -54,10 +54,10 @@ end
 -- All that a group's read gave, with one time.
 local function push_all(self, values)
 	local time, trouble, sync = core.now(), nil, false
-	for name, point in pairs(self.points) do
+	for _, name in ipairs(self.names) do
 		local value = values[name]
 		if value ~= nil then
-			local why, durable = push(self, point, value, time)
+			local why, durable = push(self, self.points[name], value, time)
 			trouble, sync = trouble or why, sync or durable
 		end
 	end
@@ -65,7 +65,7 @@ local function push_all(self, values)
 end
 
 local function values_of(self, value)
-	if self.single then
+	if not self.names then
 		return nil
 	elseif type(value) ~= "table" then
 		return ("read must return a table of values by name, not a %s"):format(type(value))
@@ -83,7 +83,7 @@ local function answer(self, trouble, value)
 	self.jobs = {}
 	for _, waiting in ipairs(jobs) do
 		local mine = value
-		if not trouble and not self.single then
+		if not trouble and self.names then
 			mine = value[waiting.name]
 		end
 		if trouble or mine == nil then
@@ -104,10 +104,10 @@ local function conclude(self, wanted, ok, value, why)
 		trouble = values_of(self, value)
 	end
 	if not trouble and wanted then
-		if self.single then
-			trouble, sync = push(self, self.single, value)
-		else
+		if self.names then
 			trouble, sync = push_all(self, value)
+		else
+			trouble, sync = push(self, self.points[1], value)
 		end
 	end
 	if sync then
@@ -137,7 +137,7 @@ local function tick(self)
 	end
 end
 
--- A read task: a run that is under way answers it, else one of its own.
+-- A read task, for `name` in a group: a run that is under way answers it, or one of its own.
 function sensor.job(self, job, name)
 	self.jobs[#self.jobs + 1] = { job = job, name = name }
 	if not self.running then
@@ -145,12 +145,12 @@ function sensor.job(self, job, name)
 	end
 end
 
--- what: its name in messages; points: name -> { handle=, report= }; single: the only one, if it is
--- not a group
-function sensor.new(what, options, points, single)
+-- what: its name in messages. Of a variable: points[1] is { handle=, report= }; of a group: points
+-- by name, and the list of names.
+function sensor.new(what, options, points, names)
 	local self = {
 		what = what, read = options.read, timeout = options.timeout or 10000, points = points,
-		single = single, fails = 0, skip = 0, running = false, jobs = {},
+		names = names, fails = 0, skip = 0, running = false, jobs = {},
 	}
 	if options.every then
 		period.ticker(what, options.every, true, function()

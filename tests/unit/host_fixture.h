@@ -1,0 +1,61 @@
+/*
+ * A script host with all it needs, in a folder of its own, on a virtual clock: real configuration,
+ * catalog, policies, queues, store. Nothing happens but in world_run().
+ */
+#ifndef NEAP_TESTS_HOST_FIXTURE_H
+#define NEAP_TESTS_HOST_FIXTURE_H
+
+#include "core/config.h"
+#include "core/host.h"
+#include "core/problems.h"
+
+#define WORLD_WALL_MS INT64_C(1767225600000) /* 2026-01-01, when the virtual clock begins */
+
+struct outcome { /* of a job */
+	int calls;
+	bool ok;
+	char values[200]; /* "machine.threshold=25" */
+	char why[500];
+};
+
+struct world {
+	char dir[64];
+	const char *yaml; /* more of neap.yaml; set before world_open */
+	const char *memory;
+	uv_loop_t loop;
+	struct clock *clock;
+	struct config *config;
+	struct catalog *catalog;
+	struct policies *policies;
+	struct queue_set *queues;
+	struct ingest *ingest;
+	struct store *settings;
+	struct host *host;
+	struct problems problems; /* of the load */
+	struct buf log;           /* "warn script.machine: text" lines */
+	bool stopped;
+};
+
+struct world *world_new(void);
+void world_free(struct world *world); /* closes if open, removes the folder */
+
+/* Writes scripts/NAME. */
+void world_script(struct world *world, const char *name, const char *text);
+void world_file(struct world *world, const char *name, const char *text);
+void world_open(struct world *world);  /* and loads */
+void world_close(struct world *world); /* as a process ends: the folder stays */
+void world_start(
+    struct world *world, const char *script); /* machine.lua is that; open, no problem, start */
+void world_run(struct world *world, int64_t ms);
+void world_stop(struct world *world, int64_t limit_ms);
+
+/* What waits in the queue of a policy, "path=value@ms\n" each (ms of the monotonic clock), and is
+ * taken out of it. Valid until the next call. */
+const char *world_take(struct world *world, const char *policy);
+/* Starts a job; `outcome` is filled by a later world_run. `text`: the value or the parameter "n" */
+void world_job(struct world *world, enum job_kind kind, const char *path, const char *text,
+    struct outcome *outcome);
+bool world_logged(struct world *world, const char *text);
+const char *world_problems(struct world *world); /* all, a line each */
+
+#endif
