@@ -165,6 +165,23 @@ static void on_tick(uv_timer_t *timer)
 
 /* --- the control socket --- */
 
+static int drop_queue(
+    struct agent *agent, const struct json *policy, struct buf *result, struct err *err)
+{
+	const char *name = policy && policy->kind == JSON_STRING ? policy->string.data : "";
+
+	for (struct queue *queue = queue_next(agent->queues, NULL); queue;
+	     queue = queue_next(agent->queues, queue)) {
+		if (strcmp(queue_name(queue), name) != 0)
+			continue;
+		uint64_t dropped = queue_drop_all(queue);
+		log_warn("queue", "%s: %llu samples dropped by hand", name, (unsigned long long)dropped);
+		buf_printf(result, "%llu", (unsigned long long)dropped);
+		return 0;
+	}
+	return err_set(err, "there is no queue of a policy \"%s\"", name);
+}
+
 static int on_control(void *ctx, const struct json *request, struct buf *result, struct err *err)
 {
 	struct agent *agent = ctx;
@@ -188,6 +205,8 @@ static int on_control(void *ctx, const struct json *request, struct buf *result,
 		status_write(&parts, result);
 		return 0;
 	}
+	if (strcmp(cmd->string.data, "queue-drop") == 0)
+		return drop_queue(agent, json_member(request, "policy"), result, err);
 	if (strcmp(cmd->string.data, "clock-set") == 0) {
 		clock_declare_set(agent->clock);
 		watch_clock(agent);

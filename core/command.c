@@ -17,6 +17,8 @@ const struct command commands[] = {
     {"status", "[-c FILE] [--json]", "does it work, and if not, why", "cj", command_status},
     {"model", "[-c FILE] -o APP.zip [--type T] [--name N] [--revision R]",
         "writes the application model from what the scripts declare", "com", command_model},
+    {"queue", "[-c FILE] (list [--json] | dump [POLICY] | check | drop POLICY [--yes])",
+        "what waits on disk, and whether it is whole", "cjy", command_queue},
     {"clock", "[-c FILE] set", "tells the agent that the time of day is right", "c", command_clock},
     {"help", "[COMMAND]", "this, or one command", "", command_help},
     {NULL, NULL, NULL, NULL, NULL},

@@ -1,14 +1,15 @@
 /*
  * The queues: one for each policy, on disk, and what became of each sample.
  *
- *   append -> (commit: one write) -> kernel -> (sync) -> disk          a sample is accepted at
- * append peek/advance -> take -> in flight -> ack (trimmed) or release (to be read again)
+ *   append -> (commit: one write) -> kernel -> (sync) -> disk
+ *   peek, advance -> take -> in flight -> ack (trimmed), or release (to be read again)
  *
- * A queue is a list of segments (segment.h) in a folder of its own, queue.dir/NAME. Samples have a
- * sequence that only grows; within one queue and lane they are read in that order. All functions
- * are the loop thread's; syncs run on the disk thread that the set owns. Nothing that the disk does
- * wrong stops or fails an append: the queue goes on in memory up to its limit, says so once, and
- * goes back to disk when that works again. Every sample that is lost is counted by reason.
+ * A sample is accepted at append. A queue is a list of segments (segment.h) in a folder of its own,
+ * queue.dir/NAME. Samples have a sequence that only grows; within one queue and lane they are read
+ * in that order. All functions are the loop thread's; syncs run on the disk thread that the set
+ * owns. Nothing that the disk does wrong stops or fails an append: the queue goes on in memory up
+ * to its limit, says so once, and goes back to disk when that works again. Every sample that is
+ * lost is counted by reason.
  * docs/queue-format.md describes the files.
  */
 #ifndef NEAP_CORE_QUEUE_H
