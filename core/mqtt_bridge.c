@@ -23,6 +23,12 @@
  * - Without create options it takes no message while it is not connected: nothing piles up in it.
  * - With a session that stays (clean session off) it resends by itself what is not acknowledged;
  *   if the broker lost the session, each comes to onFailure before the connect's onSuccess.
+ * - When a publish cannot be written (the connection was reset a moment ago), it calls onFailure
+ * with -1 and frees topic and payload, but keeps them in its list of what to resend: the next
+ * connect sends what lies in freed memory, and a destroy frees it again (its issues 1401 and 1621,
+ * open). Such a handle is spoiled. Once it is disconnected it is left alone for good, which leaks
+ * what it held, a window at most; its messages come back as failed, and a new handle takes its
+ * place.
  * - Its send thread learns of a PUBACK late when the count in flight is at its limit: so the limit
  *   is far above any window.
  * - A connect asked for while another, or a disconnect, is still queued is dropped: it
@@ -36,6 +42,7 @@
  */
 #include "core/mqtt_bridge.h"
 
+#include "core/log.h"
 #include "core/mem.h"
 
 #include <MQTTAsync.h>
@@ -58,6 +65,7 @@ struct delivery {
 	struct node node;
 	struct bridge *bridge;
 	struct delivery *next, **link; /* the loop's list of those in flight, and what points here */
+	bool orphan;                   /* of a spoiled handle: has come back, but paho has it still */
 };
 
 struct bridge {
@@ -67,6 +75,7 @@ struct bridge {
 	size_t max_message;
 	char *url, *client_id;
 	MQTTAsync handle; /* NULL: destroyed */
+	bool spoiled;
 
 	uv_mutex_t mutex;
 	struct node *first, **end; /* under the mutex */
@@ -198,14 +207,66 @@ static void forget(struct bridge *bridge, struct delivery *delivery)
 	free(delivery);
 }
 
+/* All that is in flight comes back. If the handle lives on, paho could call back after all. */
+static void give_back(struct bridge *bridge, bool handle_lives)
+{
+	struct delivery *delivery = bridge->deliveries;
+
+	bridge->deliveries = NULL;
+	bridge->in_flight = 0;
+	while (delivery) {
+		struct delivery *next = delivery->next;
+		struct bridge_event event = {.kind = BRIDGE_FAILED, .token = delivery->node.event.token};
+
+		if (handle_lives)
+			delivery->orphan = true;
+		else
+			free(delivery);
+		bridge->calls->event(bridge->ctx, &event);
+		delivery = next;
+	}
+}
+
+static void replace_handle(struct bridge *bridge)
+{
+	log_info("mqtt",
+	    "the library spoiled its own list of messages when a write failed: it gets a "
+	    "new one, and %zu messages are sent again",
+	    bridge->in_flight);
+	bridge->handle = NULL;
+	bridge->spoiled = false;
+	give_back(bridge, true);
+	must(bridge_open(bridge, NULL) == 0); /* as at the start, with the same arguments */
+}
+
 static void deliver(struct bridge *bridge, struct node *node)
 {
 	struct bridge_event event = node->event;
 
-	/* free first: the count in flight is right when the owner hears of it */
-	if (event.kind == BRIDGE_ACKED || event.kind == BRIDGE_FAILED) {
-		forget(bridge, (struct delivery *)node);
-		node = NULL;
+	switch (event.kind) {
+	case BRIDGE_ACKED:
+	case BRIDGE_FAILED: {
+		struct delivery *delivery = (struct delivery *)node;
+
+		if (delivery->orphan) {
+			free(delivery);
+			return;
+		}
+		if (event.kind == BRIDGE_FAILED && event.code == MQTTASYNC_FAILURE)
+			bridge->spoiled = true;
+		forget(
+		    bridge, delivery); /* first: the count in flight is right when the owner hears of it */
+		bridge->calls->event(bridge->ctx, &event);
+		return;
+	}
+	case BRIDGE_CONNECT_FAILED:
+	case BRIDGE_LOST:
+	case BRIDGE_DISCONNECTED:
+		if (bridge->spoiled)
+			replace_handle(bridge);
+		break;
+	default:
+		break;
 	}
 	bridge->calls->event(bridge->ctx, &event);
 	free(node);
@@ -423,24 +484,17 @@ static void after_destroy(uv_work_t *work, int status)
 
 	(void)status;
 	drain(bridge);
-	struct delivery *forgotten = bridge->deliveries;
-	bridge->deliveries = NULL;
-	bridge->in_flight = 0;
-	while (forgotten) {
-		struct delivery *next = forgotten->next;
-		struct bridge_event event = {.kind = BRIDGE_FAILED, .token = forgotten->node.event.token};
-
-		free(forgotten);
-		bridge->calls->event(bridge->ctx, &event);
-		forgotten = next;
-	}
+	give_back(bridge, false);
 	bridge->destroyed(bridge->ctx);
 }
 
 void bridge_destroy(struct bridge *bridge, void (*done)(void *ctx))
 {
-	bridge->dying = bridge->handle;
+	bridge->dying = bridge->spoiled ? NULL : bridge->handle;
 	bridge->handle = NULL;
+	if (bridge->spoiled)
+		give_back(bridge, true);
+	bridge->spoiled = false;
 	bridge->destroyed = done;
 	bridge->destroy.data = bridge;
 	must(uv_queue_work(bridge->wake.loop, &bridge->destroy, work_destroy, after_destroy) == 0);

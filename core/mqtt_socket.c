@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,5 +58,7 @@ int mqtt_socket_break(int fd, int port)
 {
 	if (fd < 0 || peer_port(fd) != port)
 		return -1;
-	return shutdown(fd, SHUT_RDWR);
+	/* while paho has something left to write it looks at nothing but a hang-up of both ways */
+	struct pollfd writable = {.fd = fd, .events = POLLOUT};
+	return shutdown(fd, poll(&writable, 1, 0) > 0 ? SHUT_RD : SHUT_RDWR);
 }

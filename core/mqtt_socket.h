@@ -14,8 +14,11 @@
 /* Finds it, sets close-on-exec and TCP_NODELAY; -1 if there is none. */
 int mqtt_socket_adopt(int port);
 
-/* Shuts it down, so that paho sees the end of the connection and reports it as lost. -1 if `fd` is
- * that socket no more. */
+/*
+ * Shuts it down for reading, so that paho sees the end of the connection and reports it as lost;
+ * not for writing, because a write that fails does harm in paho (see mqtt_bridge.c). -1 if `fd` is
+ * that socket no more.
+ */
 int mqtt_socket_break(int fd, int port);
 
 #endif
