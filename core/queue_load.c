@@ -168,26 +168,31 @@ static void read_segment(struct queue *queue, struct segment *segment, uint64_t 
 }
 
 /* It is kept for whoever wants to look, and never read again. */
-static void set_aside(
-    struct queue *queue, const char *path, uint32_t size, uint64_t first, uint64_t next_first)
+static void set_aside(const char *path, const char *why, uint64_t lost)
 {
 	char aside[4096 + 16];
+
+	(void)snprintf(aside, sizeof aside, "%s.damaged", path);
+	if (rename(path, aside) < 0)
+		log_error("queue", "%s: %s, and cannot be renamed: %s", path, why, strerror(errno));
+	else
+		log_error("queue", "%s: %s; set aside as %s.damaged; about %llu samples lost", path, why,
+		    path, (unsigned long long)lost);
+}
+
+/* Samples of a file that nobody can read any more: by its size, or by what follows it. */
+static uint64_t lose_file(struct queue *queue, uint32_t size, uint64_t first, uint64_t next_first)
+{
 	uint64_t guess = size > SEGMENT_DATA ? (size - SEGMENT_DATA) / TYPICAL_BYTES : 0;
 	uint64_t last = first + (guess ? guess : 1) - 1;
 
 	if (next_first && next_first <= last)
 		last = next_first - 1;
-	uint64_t lost =
-	    last >= first && first <= INT64_MAX ? ranges_fill(&queue->taken, first, last) : 0;
+	if (first == 0 || first > INT64_MAX || last < first)
+		return 0;
+	uint64_t lost = ranges_fill(&queue->taken, first, last);
 	queue_count_lost(queue, LOSS_DAMAGED, lost);
-	(void)snprintf(aside, sizeof aside, "%s.damaged", path);
-	if (rename(path, aside) < 0)
-		log_error(
-		    "queue", "%s: damaged at byte 0, and cannot be renamed: %s", path, strerror(errno));
-	else
-		log_error("queue",
-		    "%s: damaged at byte 0, cannot be read; set aside as %s; about %llu samples lost", path,
-		    aside, (unsigned long long)lost);
+	return lost;
 }
 
 /* Adds it to the queue. Returns the version if a newer neap wrote it, else 0. */
@@ -200,14 +205,16 @@ static uint16_t load_segment(struct queue *queue, uint64_t first, uint64_t next_
 	struct segment *segment = segment_open(path, &state, &version);
 
 	if (!segment) {
-		log_error("queue", "%s: cannot be opened: %s", path, strerror(errno));
-		set_aside(queue, path, 0, first, next_first);
+		set_aside(
+		    path, strerror(errno), lose_file(queue, 0, first < floor ? floor : first, next_first));
 	} else if (state == HEADER_BAD && segment->size < SEGMENT_DATA) {
 		log_info("queue", "%s: was begun and never written; removed", path);
 		segment_unlink(segment);
-	} else if (state == HEADER_BAD ||
-	           (state == HEADER_GOOD && segment->header.first_seq != first) || first < floor) {
-		set_aside(queue, path, segment->size, first < floor ? floor : first, next_first);
+	} else if (state == HEADER_BAD) {
+		set_aside(path, "damaged at byte 0, the header cannot be read",
+		    lose_file(queue, segment->size, first < floor ? floor : first, next_first));
+	} else if (state == HEADER_GOOD && (segment->header.first_seq != first || first < floor)) {
+		set_aside(path, "does not belong here (a copy?)", 0);
 	} else if (state == HEADER_GOOD) {
 		version = 0;
 		read_segment(queue, segment, next_first);
