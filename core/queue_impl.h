@@ -87,8 +87,8 @@ struct queue_set {
 	uint64_t bytes, pending, unsynced; /* sums over the queues */
 	struct boots boots;
 	bool untimed; /* a sample of this boot is without a wall time, and the boots file lacks it */
-	bool boots_under_way;
-	struct sync_waiter *waiters; /* of the sync to come */
+	bool boots_under_way, boots_noted; /* this boot is in the file */
+	struct sync_waiter *waiters;       /* of the sync to come */
 	bool syncing, closing;
 };
 
@@ -143,6 +143,6 @@ void queue_thin_abandon(struct queue *queue); /* before the queue is freed */
 void queue_sync_arm(struct queue_set *set);
 void queue_sync_start(struct queue_set *set);
 void queue_sync_last(struct queue_set *set); /* here and now, at the close */
-void queue_cursor_fill(struct queue *queue);
+void queue_note_boot(struct queue_set *set); /* its time, if the clock is set and samples need it */
 
 #endif

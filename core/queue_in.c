@@ -8,13 +8,16 @@
 #include <string.h>
 #include <sys/stat.h>
 
+/* An eighth of the limit: what goes when the queue is full is a segment. */
 uint32_t queue_segment_bytes(const struct queue *queue)
 {
-	uint64_t bytes = queue->policy.limit / 8;
+	uint64_t limit = queue->policy.limit, all = queue->set->options.limit;
 
-	if (queue->policy.limit == 0 || bytes > SEGMENT_MAX)
+	if (all > 0 && (limit == 0 || limit > all))
+		limit = all;
+	if (limit == 0 || limit / 8 > SEGMENT_MAX)
 		return SEGMENT_MAX;
-	return bytes < SEGMENT_MIN ? SEGMENT_MIN : (uint32_t)bytes;
+	return limit / 8 < SEGMENT_MIN ? SEGMENT_MIN : (uint32_t)(limit / 8);
 }
 
 /* What is only in memory is dropped by segments: they must be small beside the limit. */

@@ -98,6 +98,8 @@ static void load_boots(struct queue_set *set)
 	(void)snprintf(path, sizeof path, "%s/boots", set->dir);
 	if (fileio_read(path, BOOTS_FILE_MAX, &text, NULL) == 0)
 		boots_parse(&set->boots, text.data, text.len);
+	int64_t ahead_ms;
+	set->boots_noted = boots_find(&set->boots, clock_boot_id(set->clock), &ahead_ms);
 	buf_free(&text);
 }
 
@@ -173,6 +175,7 @@ void queue_set_close(struct queue_set *set)
 	set->closing = true;
 	(void)uv_timer_stop(set->timer);
 	uv_close((uv_handle_t *)set->timer, free_handle);
+	queue_note_boot(set);
 	disk_close(set->disk);
 	for (struct queue *queue = set->queues; queue; queue = queue->next)
 		queue->retry_ms = 0;

@@ -76,7 +76,7 @@ static void work(struct disk_job *disk_job)
 
 /* --- on the loop thread --- */
 
-void queue_cursor_fill(struct queue *queue)
+static void fill_cursor(struct queue *queue)
 {
 	struct cursor *cursor = &queue->cursor;
 	const struct ranges *taken = &queue->taken;
@@ -107,7 +107,7 @@ static void store_cursor(struct sync_job *job, struct queue *queue)
 		return;
 	if (!queue->folder_made && (!queue->lost_changed || queue_make_folder(queue) < 0))
 		return; /* nothing was ever written */
-	queue_cursor_fill(queue);
+	fill_cursor(queue);
 	bool first = queue->cursor.generation == 0;
 	(void)snprintf(path, sizeof path, "%s/cursor", queue->folder);
 	if (cursor_store(path, &queue->cursor) < 0) {
@@ -283,14 +283,16 @@ static void boots_written(struct disk_job *disk_job)
 	if (job->rc < 0)
 		log_warn("queue", "%s", job->err.text);
 	job->set->boots_under_way = false;
-	job->set->untimed = job->rc < 0;
+	job->set->boots_noted = job->rc == 0;
 	buf_free(&job->text);
 	free(job->path);
 	free(job);
 }
 
-static void note_boot(struct queue_set *set)
+void queue_note_boot(struct queue_set *set)
 {
+	if (!set->untimed || set->boots_noted || set->boots_under_way || !clock_is_set(set->clock))
+		return;
 	struct boots_job *job = mem_alloc(sizeof *job);
 	size_t size = strlen(set->dir) + 8;
 
@@ -310,7 +312,7 @@ static void note_boot(struct queue_set *set)
 
 static bool has_work(const struct queue_set *set)
 {
-	if (set->unsynced > 0 || set->untimed)
+	if (set->unsynced > 0 || (set->untimed && !set->boots_noted))
 		return true;
 	for (const struct queue *queue = set->queues; queue; queue = queue->next) {
 		if (queue_is_over(queue) ? queue->folder_made
@@ -324,8 +326,7 @@ static void on_timer(uv_timer_t *timer)
 {
 	struct queue_set *set = timer->data;
 
-	if (set->untimed && !set->boots_under_way && clock_is_set(set->clock))
-		note_boot(set);
+	queue_note_boot(set);
 	if (!set->syncing && has_work(set))
 		queue_sync_start(set);
 }

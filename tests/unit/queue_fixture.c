@@ -15,8 +15,7 @@ void fixture_init(struct queue_fixture *fixture)
 	const char *fast = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
 
 	memset(fixture, 0, sizeof *fixture);
-	(void)snprintf(
-	    fixture->dir, sizeof fixture->dir, "%.40s/neap-queue-XXXXXX", tmp ? tmp : fast);
+	(void)snprintf(fixture->dir, sizeof fixture->dir, "%.40s/neap-queue-XXXXXX", tmp ? tmp : fast);
 	must(mkdtemp(fixture->dir) != NULL);
 	must(uv_loop_init(&fixture->loop) == 0);
 	fixture->clock = clock_new_virtual(INT64_C(1767225600000));
@@ -92,6 +91,27 @@ int fixture_sync(struct queue_fixture *fixture)
 	while (!wait.done)
 		(void)uv_run(&fixture->loop, UV_RUN_ONCE);
 	return wait.error;
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+	(void)timer;
+}
+
+/* The set's own timer keeps no loop alive: this one does. */
+bool fixture_run_until(
+    struct queue_fixture *fixture, bool (*done)(const void *ctx), const void *ctx)
+{
+	uv_timer_t tick;
+	uint64_t end = uv_hrtime() + UINT64_C(20000000000);
+
+	must(uv_timer_init(&fixture->loop, &tick) == 0);
+	must(uv_timer_start(&tick, on_tick, 1, 1) == 0);
+	while (!done(ctx) && uv_hrtime() < end)
+		(void)uv_run(&fixture->loop, UV_RUN_ONCE);
+	uv_close((uv_handle_t *)&tick, NULL);
+	(void)uv_run(&fixture->loop, UV_RUN_NOWAIT);
+	return done(ctx);
 }
 
 void fixture_push(

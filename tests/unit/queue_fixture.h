@@ -23,6 +23,10 @@ int fixture_sync(struct queue_fixture *fixture); /* queue_sync, awaited; its err
 void fixture_push(struct queue_fixture *fixture, struct queue *queue, const char *path,
     int64_t value); /* appends an int, stamped now */
 
+/* Runs the loop, timers included, until done(ctx), 20 s at most. */
+bool fixture_run_until(
+    struct queue_fixture *fixture, bool (*done)(const void *ctx), const void *ctx);
+
 /* Every file of one queue whose name ends so; the first in the order of names. False: none. */
 bool fixture_find(
     const struct queue_fixture *fixture, const char *queue, const char *suffix, char path[256]);
