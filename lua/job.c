@@ -40,7 +40,8 @@ static void answer(struct pending *pending, bool ok, const struct sample *sample
 		pending->next->prev = pending->prev;
 	free(pending);
 	host_commit(script->host);
-	job->done(job, ok, sample, sample ? 1 : 0, why);
+	job->done(
+	    job, ok, sample, sample ? 1 : 0, !ok && script->closing ? "the script was closed" : why);
 }
 
 /* --- in --- */
@@ -108,7 +109,7 @@ void job_close_all(struct script *script)
 {
 	while (script->jobs) {
 		struct pending *pending = script->jobs;
-		answer(pending, false, NULL, "the script was closed");
+		answer(pending, false, NULL, NULL);
 		must(script->jobs != pending);
 	}
 }
@@ -164,12 +165,12 @@ static int done_last(lua_State *L)
 	return 0;
 }
 
-/* A handler that failed outside of what the library guards: it may have had no memory. */
-static int on_gc(lua_State *L)
+/* A handler that was ended outside of what the library guards: it may have had no memory. */
+static int on_lost(lua_State *L)
 {
 	struct pending *pending = pending_of(L);
 	if (pending)
-		answer(pending, false, NULL, "the handler ended without an answer");
+		answer(pending, false, NULL, "the handler was ended");
 	return 0;
 }
 
@@ -192,8 +193,10 @@ static const luaL_Reg functions[] = {
 void bind_job(lua_State *L)
 {
 	(void)luaL_newmetatable(L, "neap.job");
-	lua_pushcfunction(L, on_gc);
+	lua_pushcfunction(L, on_lost);
 	lua_setfield(L, -2, "__gc");
+	lua_pushcfunction(L, on_lost);
+	lua_setfield(L, -2, "__close");
 	lua_pop(L, 1);
 	luaL_setfuncs(L, functions, 0);
 }

@@ -44,6 +44,7 @@ struct script {
 	char *trouble; /* why it does not run, or NULL */
 	lua_State *L;  /* NULL if it did not load */
 	size_t memory, memory_max;
+	bool refused; /* the allocator's own, with -DNEAP_GC_STRESS */
 	bool loading, closing;
 	bool params_taken;
 	struct fiber *current; /* the one that runs now, or NULL */

@@ -39,6 +39,7 @@ return function(path, options)
 		repeatable = options.repeatable })
 	handlers[handle] = {
 		command = function(job, params)
+			local _ <close> = job
 			local ok, value, why = guarded(timeout, options.run, params)
 			if not ok then
 				core.done(job, false, nil, tostring(value))

@@ -119,12 +119,20 @@ local function conclude(self, wanted, ok, value, why)
 		self.fails, self.skip = 0, 0
 	end
 	quality(self, trouble)
-	self.running = false
 	answer(self, trouble, value)
 end
 
+-- Whatever ends a run: the next one can begin.
+local run_meta = {
+	__close = function(self)
+		self.running = false
+		answer(self, "the handler was ended")
+	end,
+}
+
 -- Reads once, never twice at a time; `wanted`: the value is pushed.
 local function run(self, wanted)
+	local _ <close> = self
 	self.running = true
 	conclude(self, wanted, guarded(self.timeout, self.read))
 end
@@ -148,10 +156,10 @@ end
 -- what: its name in messages. Of a variable: points[1] is { handle=, report= }; of a group: points
 -- by name, and the list of names.
 function sensor.new(what, options, points, names)
-	local self = {
+	local self = setmetatable({
 		what = what, read = options.read, timeout = options.timeout or 10000, points = points,
 		names = names, fails = 0, skip = 0, running = false, jobs = {},
-	}
+	}, run_meta)
 	if options.every then
 		period.ticker(what, options.every, true, function()
 			return tick(self)

@@ -58,20 +58,34 @@ local function apply(self, new)
 	follow(self)
 end
 
--- One thing at a time for each setting, in the order of arrival.
-local function in_turn(self, work)
-	self.queue[#self.queue + 1] = work
+-- Whatever ends the work on a setting: the next can begin. Jobs that waited are answered.
+local turn_meta = {
+	__close = function(self)
+		local queue = self.queue
+		self.busy, self.queue = false, {}
+		for _, item in ipairs(queue) do
+			local _ <close> = item.job
+		end
+	end,
+}
+
+-- One thing at a time for each setting, in the order of arrival. work(self, ...); `job` may be nil.
+local function in_turn(self, job, work, ...)
+	table.insert(self.queue, table.pack(work, self, ...))
+	self.queue[#self.queue].job = job
 	if self.busy then
 		return
 	end
+	local _ <close> = self
 	self.busy = true
 	while self.queue[1] do
-		local ok, why = pcall(table.remove(self.queue, 1))
+		local item = table.remove(self.queue, 1)
+		local _ <close> = item.job
+		local ok, why = pcall(table.unpack(item, 1, item.n))
 		if not ok then
 			core.log("error", ("%s: %s"):format(self.path, tostring(why)))
 		end
 	end
-	self.busy = false
 end
 
 local function read_job(self, job)
@@ -133,7 +147,7 @@ function methods.set(object, value)
 		core.fail("%s is being read or written", self.path)
 	end
 	why = "its handler did not end well"
-	in_turn(self, function()
+	in_turn(self, nil, function()
 		why = apply(self, new)
 	end)
 	if why then
@@ -171,10 +185,10 @@ return function(path, options)
 		core.fail('%s: at_start = "write" needs a write handler', what)
 	end
 	local timeout = options.timeout or 10000
-	local self = {
+	local self = setmetatable({
 		path = path, read = options.read, write = options.write, timeout = timeout, queue = {},
 		followers = {},
-	}
+	}, turn_meta)
 	self.handle = core.declare({
 		kind = "setting", path = path, type = options.type, label = options.label,
 		unit = options.unit, policy = options.policy or "default", min = options.min,
@@ -190,15 +204,15 @@ return function(path, options)
 	period.settings[object] = self
 	handlers[self.handle] = {
 		read = function(job)
-			in_turn(self, function() read_job(self, job) end)
+			in_turn(self, job, read_job, job)
 		end,
 		write = function(job, value)
-			in_turn(self, function() write_job(self, job, value) end)
+			in_turn(self, job, write_job, job, value)
 		end,
 	}
 	if options.at_start == "write" then
 		core.on("at_start", function()
-			in_turn(self, function() write_at_start(self) end)
+			in_turn(self, nil, write_at_start)
 		end)
 	end
 	return object
