@@ -5,41 +5,64 @@
 #include "lua/fiber.h"
 
 #include <lauxlib.h>
-#include <stdio.h>
+#include <string.h>
 
 #define HANDLERS "neap.handlers" /* in the registry: event -> list of functions */
 
 struct event {
-	const char *name, *reason;
+	const char *name, *what, *reason;
 	bool holds;
 };
+
+static const struct {
+	const char *name, *what;
+} events[] = {
+    {"start", "on \"start\": "},
+    {"stop", "on \"stop\": "},
+    {"connected", "on \"connected\": "},
+    {"disconnected", "on \"disconnected\": "},
+    {"clock", "on \"clock\": "},
+    {"reload", "on \"reload\": "},
+    {"full", "on \"full\": "},
+    {EVENT_AT_START, "write at the start: "},
+};
+
+static const char *find_what(const char *name)
+{
+	for (size_t i = 0; i < sizeof events / sizeof *events; i++)
+		if (strcmp(events[i].name, name) == 0)
+			return events[i].what;
+	return NULL;
+}
 
 static int fire(lua_State *L)
 {
 	const struct event *event = lua_touserdata(L, 1);
-	char what[40];
-	(void)snprintf(what, sizeof what, "on \"%s\": ", event->name);
 	(void)lua_getfield(L, LUA_REGISTRYINDEX, HANDLERS);
 	if (lua_getfield(L, -1, event->name) != LUA_TTABLE) /* handlers list */
 		return 0;
 	for (lua_Integer i = 1; lua_geti(L, 3, i) == LUA_TFUNCTION; i++) { /* ... function */
 		lua_pushstring(L, event->reason);
-		fiber_wake(fiber_new(L, 1, &(struct fiber_options){.what = what, .holds = event->holds}));
+		fiber_wake(
+		    fiber_new(L, 1, &(struct fiber_options){.what = event->what, .holds = event->holds}));
 	}
 	return 0;
 }
 
-void event_fire(struct script *script, const char *name, const char *reason, bool holds)
+void event_fire(struct script *script, const char *name, const char *reason, bool is_held)
 {
-	struct event event = {name, reason, holds};
+	struct event event = {name, find_what(name), reason, is_held};
 	struct err err;
+	if (!holds(event.what))
+		return;
 	if (script->L && script_call(script, fire, &event, &err) < 0)
 		log_error(script->topic, "on \"%s\": %s", name, err.text);
 }
 
-/* on(event, function); the library has checked the name */
+/* on(event, function); the event is one of core.events, or EVENT_AT_START */
 static int on(lua_State *L)
 {
+	luaL_argcheck(L, find_what(luaL_checkstring(L, 1)), 1, "no such event");
 	luaL_checktype(L, 2, LUA_TFUNCTION);
 	lua_settop(L, 2);
 	(void)lua_getfield(L, LUA_REGISTRYINDEX, HANDLERS); /* event function handlers */
@@ -66,4 +89,12 @@ void bind_event(lua_State *L)
 	lua_newtable(L);
 	lua_setfield(L, LUA_REGISTRYINDEX, HANDLERS);
 	luaL_setfuncs(L, functions, 0);
+	lua_newtable(L); /* core events */
+	for (size_t i = 0; i < sizeof events / sizeof *events; i++) {
+		if (strcmp(events[i].name, EVENT_AT_START) == 0)
+			continue; /* not for scripts */
+		lua_pushboolean(L, 1);
+		lua_setfield(L, -2, events[i].name);
+	}
+	lua_setfield(L, -2, "events");
 }

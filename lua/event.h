@@ -4,8 +4,10 @@
 
 #include "lua/state.h"
 
-/* Starts the script's handlers of the event, each in a fiber. `reason` may be NULL. `holds`: a stop
- * waits for them. */
-void event_fire(struct script *script, const char *name, const char *reason, bool holds);
+#define EVENT_AT_START "at_start" /* the library's own, before start: settings are written */
+
+/* Starts the script's handlers of the event, each in a fiber. `reason` may be NULL. `is_held`: a
+ * stop waits for them. */
+void event_fire(struct script *script, const char *name, const char *reason, bool is_held);
 
 #endif

@@ -14,7 +14,7 @@ struct fiber {
 	struct script *script;
 	struct coroutine coroutine;
 	int nargs; /* for the first resume */
-	char *what;
+	const char *what;
 	void (*ended)(void *ctx);
 	void *ctx;
 	bool holds;
@@ -76,7 +76,7 @@ struct fiber *fiber_new(lua_State *L, int nargs, const struct fiber_options *opt
 	    .script = script,
 	    .coroutine = coroutine,
 	    .nargs = nargs,
-	    .what = mem_strdup(options->what),
+	    .what = options->what,
 	    .ended = options->ended,
 	    .ctx = options->ctx,
 	    .holds = options->holds,
@@ -120,13 +120,12 @@ static void end(struct fiber *fiber, bool whole)
 	script->host->holding -= fiber->holds;
 	if (fiber->ended)
 		fiber->ended(fiber->ctx);
-	free(fiber->what);
 	free(fiber);
 }
 
 static void report(struct fiber *fiber, const char *text)
 {
-	log_error(fiber->script->topic, "%s%s", fiber->what ? fiber->what : "", text);
+	log_error(fiber->script->topic, "%s%s", fiber->what, text);
 }
 
 void fiber_close_all(struct script *script)
@@ -331,40 +330,50 @@ int fiber_sync(lua_State *L)
 	return fiber_wait(L, &sync_ops, start_sync(fiber));
 }
 
-/* --- limits on the time that a handler may wait --- */
+/* --- calls with a limit on the time --- */
 
-/* limit(ms) -> deadline, limit: of before. The nearer of the two holds. */
-static int limit(lua_State *L)
+/* stack: deadline and limit of before, the traceback, then results or an error */
+static int guarded_end(lua_State *L, int status, lua_KContext ctx)
+{
+	struct script *script = script_of(L);
+	struct fiber *fiber = script->current;
+	(void)ctx;
+	fiber->deadline_ms = lua_tointeger(L, 1);
+	fiber->limit_ms = lua_tointeger(L, 2);
+	scheduler_cancel(script->host->scheduler, &fiber->limit);
+	lua_pushboolean(L, status == LUA_OK || status == LUA_YIELD);
+	lua_replace(L, 3);
+	return lua_gettop(L) - 2;
+}
+
+/*
+ * guarded(ms, f, ...) -> like pcall(f, ...), which may wait for so long at most; a wait that is
+ * under way then, and all that follow, raise. Within another one the nearer limit holds.
+ */
+static int guarded(lua_State *L)
 {
 	struct script *script = script_of(L);
 	struct fiber *fiber = script->current;
 	int64_t ms = luaL_checkinteger(L, 1);
+	luaL_checkany(L, 2);
+	int nargs = lua_gettop(L) - 2;
 	lua_pushinteger(L, fiber->deadline_ms);
+	lua_replace(L, 1);
 	lua_pushinteger(L, fiber->limit_ms);
-	int64_t deadline = ms ? clock_mono_ms(script->host->services.clock) + ms : INT64_MAX;
+	lua_pushcfunction(L, script_on_error);
+	lua_rotate(L, 2, 2); /* deadline limit traceback f args... */
+	int64_t deadline = clock_mono_ms(script->host->services.clock) + ms;
 	if (deadline < fiber->deadline_ms) {
 		fiber->deadline_ms = deadline;
 		fiber->limit_ms = ms;
 		scheduler_cancel(script->host->scheduler, &fiber->limit);
 	}
-	return 2;
-}
-
-/* unlimit(deadline, limit): back to what limit() gave */
-static int unlimit(lua_State *L)
-{
-	struct script *script = script_of(L);
-	struct fiber *fiber = script->current;
-	fiber->deadline_ms = luaL_checkinteger(L, 1);
-	fiber->limit_ms = luaL_checkinteger(L, 2);
-	scheduler_cancel(script->host->scheduler, &fiber->limit);
-	return 0;
+	return guarded_end(L, lua_pcallk(L, nargs, LUA_MULTRET, 3, 0, guarded_end), 0);
 }
 
 static const luaL_Reg functions[] = {
     {"sleep", sleep_ms},
-    {"limit", limit},
-    {"unlimit", unlimit},
+    {"guarded", guarded},
     {NULL, NULL},
 };
 

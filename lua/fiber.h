@@ -19,7 +19,7 @@ struct wait_ops {
 };
 
 struct fiber_options {
-	const char *what;         /* begins messages: "on stop: "; copied; NULL: nothing */
+	const char *what;         /* begins messages: "on \"stop\": "; lives as long as the fiber */
 	void (*ended)(void *ctx); /* well or not: nothing of the fiber is in use any more; or NULL */
 	void *ctx;
 	bool holds; /* a stop waits for it */

@@ -83,7 +83,7 @@ static void host_start(struct host *host)
 	for (struct script *script = host->scripts; script; script = script->next) {
 		if (!script->L)
 			continue;
-		event_fire(script, "at_start", NULL, false);
+		event_fire(script, EVENT_AT_START, NULL, false);
 		event_fire(script, "start", NULL, false);
 		ticker_start_all(script);
 	}

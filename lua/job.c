@@ -76,7 +76,7 @@ static int begin(lua_State *L)
 		lua_pushnil(L); /* dispatch box handle kind value */
 	pending->box = box;
 	box->pending = pending;
-	fiber_wake(fiber_new(L, 4, &(struct fiber_options){.what = job->path, .holds = true}));
+	fiber_wake(fiber_new(L, 4, &(struct fiber_options){.what = "a task: ", .holds = true}));
 	return 0;
 }
 

@@ -17,17 +17,6 @@ static int log_text(lua_State *L)
 	return 0;
 }
 
-/* For xpcall: error -> the same, after its traceback went to the debug log */
-static int traceback(lua_State *L)
-{
-	lua_settop(L, 1);
-	if (log_wanted(LOG_LEVEL_DEBUG, script_of(L)->topic)) {
-		script_traceback(L, L, luaL_tolstring(L, 1, NULL), 1);
-		lua_settop(L, 1);
-	}
-	return 1;
-}
-
 /* fail(text): raises it with the script's line before it */
 static int fail(lua_State *L)
 {
@@ -62,7 +51,7 @@ static int nearest(lua_State *L)
 
 static const luaL_Reg functions[] = {
     {"log", log_text},
-    {"traceback", traceback},
+    {"traceback", script_on_error},
     {"fail", fail},
     {"where", where},
     {"nearest", nearest},

@@ -99,7 +99,7 @@ void script_set_trouble(struct script *script, const char *text)
 
 /* --- ways into Lua --- */
 
-void script_traceback(lua_State *L, lua_State *of, const char *message, int level)
+static void log_traceback(lua_State *L, lua_State *of, const char *message, int level)
 {
 	struct script *script = script_of(L);
 	if (!log_wanted(LOG_LEVEL_DEBUG, script->topic))
@@ -111,19 +111,19 @@ void script_traceback(lua_State *L, lua_State *of, const char *message, int leve
 	lua_pop(L, 3);
 }
 
-void script_error_text(lua_State *L, int index, struct err *err)
+int script_on_error(lua_State *L)
 {
-	const char *text = luaL_tolstring(L, index, NULL); /* text */
-	(void)err_set(err, "%s", text);
-	lua_pop(L, 1);
+	lua_settop(L, 1);
+	if (log_wanted(LOG_LEVEL_DEBUG, script_of(L)->topic))
+		log_traceback(L, L, luaL_tolstring(L, 1, NULL), 1);
+	lua_settop(L, 1);
+	return 1;
 }
 
 static int on_error(lua_State *L)
 {
-	struct err err;
-	script_error_text(L, 1, &err);
-	script_traceback(L, L, err.text, 1);
-	lua_pushstring(L, err.text);
+	(void)script_on_error(L);
+	(void)luaL_tolstring(L, 1, NULL);
 	return 1;
 }
 
@@ -211,8 +211,8 @@ static int describe(lua_State *L)
 		return 0;
 	lua_pushvalue(failed->co, -1);
 	lua_xmove(failed->co, L, 1); /* failed error */
-	script_error_text(L, -1, failed->err);
-	script_traceback(L, failed->co, failed->err->text, 0);
+	(void)err_set(failed->err, "%s", luaL_tolstring(L, -1, NULL));
+	log_traceback(L, failed->co, failed->err->text, 0);
 	return 0;
 }
 

@@ -92,11 +92,9 @@ void script_where(lua_State *L);
 int script_fail(lua_State *L, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Raises a failure as an error object (error.c), with the script's line. */
 int script_raise(lua_State *L, const struct err *err);
-/* The text of the error value at `index`, whatever it is. Protected callers only. */
-void script_error_text(lua_State *L, int index, struct err *err);
-/* Where `of` is, from that level of its stack on, to the debug log. Protected callers only. */
-void script_traceback(lua_State *L, lua_State *of, const char *message, int level);
-/* The same from outside: of the error that a coroutine ended with, with its traceback to the debug
+/* A message handler for pcall: the traceback goes to the debug log, the error stays. */
+int script_on_error(lua_State *L);
+/* The text, from outside: of the error that a coroutine ended with, with its traceback to the debug
  * log. */
 void script_error_of(struct script *script, lua_State *co, struct err *err);
 

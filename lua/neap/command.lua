@@ -1,7 +1,6 @@
 -- Commands: what the server can start.
 local core, import = ...
 local check = import("check")
-local guarded = import("guarded")
 local handlers = import("job")
 
 local kinds = {
@@ -40,7 +39,7 @@ return function(path, options)
 	handlers[handle] = {
 		command = function(job, params)
 			local _ <close> = job
-			local ok, value, why = guarded(timeout, options.run, params)
+			local ok, value, why = core.guarded(timeout, options.run, params)
 			if not ok then
 				core.done(job, false, nil, tostring(value))
 			elseif value == false or value == nil and why ~= nil then

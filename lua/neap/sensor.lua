@@ -2,7 +2,6 @@
 -- failures.
 local core, import = ...
 local check = import("check")
-local guarded = import("guarded")
 local period = import("period")
 local report = import("report")
 local sensor = {}
@@ -11,7 +10,9 @@ local BACKOFF_TIMES, BACKOFF_MS = 10, 300000
 
 -- Quality is told once per change.
 local function quality(self, trouble)
-	if trouble and not self.bad then
+	if not trouble and not self.bad then
+		return
+	elseif trouble and not self.bad then
 		core.log("warn", ("%s: bad: %s"):format(self.what, trouble))
 	elseif self.bad and not trouble then
 		core.log("info", ("%s: good again"):format(self.what))
@@ -80,6 +81,9 @@ end
 
 local function answer(self, trouble, value)
 	local jobs = self.jobs
+	if not jobs[1] then
+		return
+	end
 	self.jobs = {}
 	for _, waiting in ipairs(jobs) do
 		local mine = value
@@ -134,7 +138,7 @@ local run_meta = {
 local function run(self, wanted)
 	local _ <close> = self
 	self.running = true
-	conclude(self, wanted, guarded(self.timeout, self.read))
+	conclude(self, wanted, core.guarded(self.timeout, self.read))
 end
 
 local function tick(self)

@@ -1,7 +1,6 @@
 -- Settings: what the server can write, what a script can get and set. They survive a restart.
 local core, import = ...
 local check = import("check")
-local guarded = import("guarded")
 local handlers = import("job")
 local period = import("period")
 
@@ -26,7 +25,7 @@ local function read_back(self)
 	if not self.read then
 		return self.value
 	end
-	local ok, value, why = guarded(self.timeout, self.read)
+	local ok, value, why = core.guarded(self.timeout, self.read)
 	if ok and value ~= nil then
 		return value
 	end
@@ -45,7 +44,7 @@ end
 -- The handler, the store, then everybody who follows. -> why not, or nil
 local function apply(self, new)
 	if self.write then
-		local why = refusal(guarded(self.timeout, self.write, new, self.value))
+		local why = refusal(core.guarded(self.timeout, self.write, new, self.value))
 		if why then
 			return why
 		end
@@ -109,7 +108,7 @@ local function write_job(self, job, new)
 end
 
 local function write_at_start(self)
-	local why = self.value ~= nil and refusal(guarded(self.timeout, self.write, self.value, nil))
+	local why = self.value ~= nil and refusal(core.guarded(self.timeout, self.write, self.value, nil))
 	if why then
 		core.log("error", ("%s: its write at the start failed: %s"):format(self.path, why))
 	end
