@@ -66,8 +66,8 @@ void queue_remove_folder(struct queue *queue)
 	(void)snprintf(path, sizeof path, "%s/cursor", queue->folder);
 	(void)unlink(path);
 	if (rmdir(queue->folder) == 0)
-		log_info("queue", "%s: empty, and no policy of that name is declared; removed",
-		    queue->folder);
+		log_info(
+		    "queue", "%s: empty, and no policy of that name is declared; removed", queue->folder);
 	queue->folder_made = false;
 }
 
