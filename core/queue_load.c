@@ -20,6 +20,7 @@
 #define DAMAGES_TOLD  10 /* lines in the log for each segment */
 #define RECORD_LEAST  27 /* the smallest record of a sample */
 #define TYPICAL_BYTES 34 /* where nothing tells how many samples there were */
+#define DAMAGED_KEPT  3  /* files that were set aside; older ones go, or they would fill the disk */
 
 struct names {
 	uint64_t *first;
@@ -33,17 +34,44 @@ static int by_number(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
-static bool parse_name(const char *name, uint64_t *first)
+static bool parse_name(const char *name, const char *suffix, uint64_t *first)
 {
-	if (strspn(name, "0123456789abcdef") != 16 || strcmp(name + 16, ".seg") != 0)
+	if (strspn(name, "0123456789abcdef") != 16 || strcmp(name + 16, suffix) != 0)
 		return false;
 	*first = strtoull(name, NULL, 16);
 	return true;
 }
 
+static void add_name(struct names *names, uint64_t first)
+{
+	if (names->count == names->room) {
+		names->room = names->room ? 2 * names->room : 64;
+		names->first = mem_resize(names->first, names->room, sizeof *names->first);
+	}
+	names->first[names->count++] = first;
+}
+
+static void sort_names(struct names *names)
+{
+	if (names->count > 0)
+		qsort(names->first, names->count, sizeof *names->first, by_number);
+}
+
+static void remove_old_damaged(const struct queue *queue, struct names *damaged)
+{
+	sort_names(damaged);
+	for (size_t i = 0; i + DAMAGED_KEPT < damaged->count; i++) {
+		char *path = queue_segment_path(queue, damaged->first[i], "seg.damaged");
+		(void)unlink(path);
+		free(path);
+	}
+	free(damaged->first);
+}
+
 static void list_segments(struct queue *queue, struct names *names)
 {
 	DIR *dir = opendir(queue->folder);
+	struct names damaged = {0};
 	struct dirent *entry;
 	uint64_t first;
 
@@ -54,20 +82,16 @@ static void list_segments(struct queue *queue, struct names *names)
 	}
 	queue->folder_made = true;
 	while ((entry = readdir(dir)) != NULL) {
-		const char *suffix = strrchr(entry->d_name, '.');
-		if (suffix && strcmp(suffix, ".tmp") == 0)
-			(void)unlinkat(dirfd(dir), entry->d_name, 0); /* of a thinning that was cut short */
-		if (!parse_name(entry->d_name, &first))
-			continue;
-		if (names->count == names->room) {
-			names->room = names->room ? 2 * names->room : 64;
-			names->first = mem_resize(names->first, names->room, sizeof *names->first);
-		}
-		names->first[names->count++] = first;
+		if (parse_name(entry->d_name, ".seg", &first))
+			add_name(names, first);
+		else if (parse_name(entry->d_name, ".seg.damaged", &first))
+			add_name(&damaged, first);
+		else if (parse_name(entry->d_name, ".tmp", &first)) /* of a thinning that was cut short */
+			(void)unlinkat(dirfd(dir), entry->d_name, 0);
 	}
 	(void)closedir(dir);
-	if (names->count > 0)
-		qsort(names->first, names->count, sizeof *names->first, by_number);
+	sort_names(names);
+	remove_old_damaged(queue, &damaged);
 }
 
 /* --- one segment --- */

@@ -236,6 +236,34 @@ static void a_file_that_is_no_segment_is_set_aside(void **state)
 	fixture_free(&fixture);
 }
 
+/* Power cuts may leave one each time. */
+static void files_set_aside_do_not_fill_the_disk(void **state)
+{
+	struct queue_fixture fixture;
+	char path[256];
+	unsigned left = 0;
+
+	(void)state;
+	fixture_init(&fixture);
+	(void)snprintf(path, sizeof path, "%s/q", fixture.dir);
+	assert_int_equal(mkdir(path, 0700), 0);
+	for (unsigned i = 1; i <= 10; i++) {
+		static const uint8_t zeros[1000];
+		(void)snprintf(path, sizeof path, "%s/q/%016x.seg", fixture.dir, i);
+		write_all(path, zeros, sizeof zeros);
+	}
+	for (int i = 0; i < 2; i++) {
+		(void)open_queue(&fixture);
+		fixture_close(&fixture);
+	}
+	for (unsigned i = 1; i <= 10; i++) {
+		(void)snprintf(path, sizeof path, "%s/q/%016x.seg.damaged", fixture.dir, i);
+		left += access(path, F_OK) == 0;
+	}
+	assert_int_equal(left, 3);
+	fixture_free(&fixture);
+}
+
 static void empty_and_foreign_files_do_not_matter(void **state)
 {
 	static const char *const names[] = {"0000000000000500.seg", "x.seg", "0000000000000001.tmp",
@@ -417,6 +445,7 @@ int main(void)
 	    cmocka_unit_test(many_damages_add_up),
 	    cmocka_unit_test(damage_to_what_is_done_is_no_loss),
 	    cmocka_unit_test(a_file_that_is_no_segment_is_set_aside),
+	    cmocka_unit_test(files_set_aside_do_not_fill_the_disk),
 	    cmocka_unit_test(empty_and_foreign_files_do_not_matter),
 	    cmocka_unit_test(an_overlapping_segment_is_set_aside),
 	    cmocka_unit_test(a_damaged_cursor_sends_again),
