@@ -1,0 +1,283 @@
+---@meta neap
+-- The whole API of device scripts, for editors (LuaLS). Never run: lua/neap/ has the code.
+-- luacheck: ignore 111 112 121 122 212 241
+
+--- A time span: a number of seconds, or text with a unit: "250ms", "10s", "5m", "1h", "2d".
+---@alias neap.duration number|string
+
+--- A period: a duration, or a setting that holds one and is followed when it changes.
+---@alias neap.period neap.duration|neap.setting
+
+--- What the server knows. int: whole, 32 bit. double: finite. string: UTF-8, 16,000 bytes at most.
+--- date: in Lua a number of seconds since 1970, as now() gives it. binary: any bytes.
+---@alias neap.type
+---| "double" # the default
+---| "int"
+---| "boolean"
+---| "string"
+---| "date"
+---| "binary"
+
+---@alias neap.value number|boolean|string
+
+-- ---------------------------------------------------------------- assets
+
+--- What has variables, settings and commands. Several scripts may share one; its paths are
+--- "ID.NAME". All declarations are made while the script loads.
+---@class neap.asset
+local asset_methods = {}
+
+--- Makes an asset, or gives the one of that id.
+---@param id string letters, digits, _ and -
+---@param options? { label?: string } label: what the server shows
+---@return neap.asset
+function asset(id, options) end
+
+--- Reports by exception: a value that was read is sent only if it is worth it. The first one, and
+--- the first one after a failure, always is.
+---@class neap.report
+--- The least change: absolute, or a share of the last value such as "5%"; without it any
+--- difference counts.
+---@field change? number|string
+---@field heartbeat? neap.duration # the longest silence: then the value is sent unchanged
+---@field min_gap? neap.duration # the shortest gap between two
+
+---@class neap.variable_options
+---@field type? neap.type
+---@field label? string # what the server shows
+---@field unit? string # "Cel", "s", "%"
+---@field policy? string # a policy's name; "default" if left out
+--- Gives the value; error(), nil or nil, "why" makes the variable bad. May wait. Without it the
+--- variable is only pushed.
+---@field read? fun(): neap.value?, string?
+--- Reads at the start and then each period; needs read. A time that is missed is skipped.
+---@field every? neap.period
+---@field timeout? neap.duration # of read: 10s if left out
+---@field report? neap.report # needs every
+
+--- Declares a variable. A read that fails is that variable's matter alone: told in the log once
+--- per change, tried again ever more seldom (up to 10 periods, or 5 minutes), never sent as zero.
+---@param name string may hold dots: "indoor.temperature"
+---@param options? neap.variable_options
+function asset_methods:variable(name, options) end
+
+---@class neap.group_variable
+---@field type? neap.type
+---@field label? string
+---@field unit? string
+---@field policy? string # the group's if left out
+---@field report? neap.report
+
+---@class neap.group_options
+---@field variables table<string, neap.group_variable> # by name
+--- Gives the values by name; one that is left out is not sent.
+---@field read fun(): table<string, neap.value>?, string?
+---@field every? neap.period
+---@field timeout? neap.duration # of read: 10s if left out
+---@field policy? string
+
+--- Declares variables that are read together, at one time.
+---@param options neap.group_options
+function asset_methods:group(options) end
+
+---@class neap.setting_options
+---@field type? neap.type
+---@field label? string
+---@field unit? string
+---@field policy? string # for what :set() reports
+---@field default? neap.value # before somebody writes it; without it there is no value then
+---@field min? number
+---@field max? number
+--- Refuses by error(), false, or nil, "why"; the old value stays then. May wait.
+---@field write? fun(new: neap.value, old: neap.value?): boolean?, string?
+---@field read? fun(): neap.value?, string? # where the value really lives, also after a write
+--- "write": the handler runs when the agent starts, with old = nil; "none" if left out.
+---@field at_start? "none"|"write"
+---@field timeout? neap.duration # of read and of write: 10s if left out
+
+--- Declares a setting: the server may write it, and it survives a restart. A kept value that does
+--- not fit any more falls back to the default, with a warning.
+---@param name string
+---@param options? neap.setting_options
+---@return neap.setting
+function asset_methods:setting(name, options) end
+
+---@class neap.param
+---@field type? neap.type
+---@field label? string
+---@field default? neap.value # without it the parameter must be given
+---@field min? number
+---@field max? number
+
+---@class neap.command_options
+--- Refuses like a setting's write. May wait.
+---@field run fun(params: table<string, neap.value>): boolean?, string?
+---@field label? string
+---@field params? table<string, neap.param> # by name
+---@field timeout? neap.duration # of run: 30s if left out
+---@field ttl? neap.duration # an order that is older is refused: 10m if left out
+---@field repeatable? boolean # may run again when a crash interrupted it; false if left out
+
+--- Declares a command that the server can start.
+---@param name string
+---@param options neap.command_options
+function asset_methods:command(name, options) end
+
+--- Sends a value of a variable that is declared in this script. Under a durable policy it returns
+--- when the value is safe on disk. Raises what is wrong with the value.
+---@param name string
+---@param value neap.value
+---@param options? { time?: number } time: of the measurement, in seconds since 1970; now if left out
+---@overload fun(self: neap.asset, list: { [1]: string, [2]: neap.value, time?: number }[])
+function asset_methods:push(name, value, options) end
+
+---@class neap.setting
+local setting_methods = {}
+
+--- The value as the agent knows it; nil before there is one.
+---@return neap.value?
+function setting_methods:get() end
+
+--- As if the server had written it: checked, handled, kept, and reported. Raises if it is refused.
+---@param value neap.value
+function setting_methods:set(value) end
+
+-- ---------------------------------------------------------------- policies
+
+---@class neap.policy_fields
+---@field flush? neap.duration|"now" # a batch leaves so long after its first sample: 30s
+---@field jitter? neap.duration # up to this is added at random, to spread a fleet: 0
+---@field max_samples? integer # a batch of so many leaves at once: 500
+---@field priority? "high"|"normal"|"low" # "normal"
+---@field durable? boolean # push returns when it is on disk: false
+---@field limit? string|integer # of the queue, in bytes or as "2MB": 8MB
+---@field full? "drop_oldest"|"drop_newest"|"thin" # what happens at the limit: "drop_oldest"
+
+--- Declares a policy: a queue, and when it is sent. Policies are the agent's: two scripts that
+--- declare the same one must agree. neap.yaml overrides each field. "default" is there already.
+---@param name string letters, digits, _ and -, 32 at most
+---@param fields? neap.policy_fields
+---@return string name
+function policy(name, fields) end
+
+-- ---------------------------------------------------------------- handlers
+
+--- Runs a function each period, the first time one period after the start. It does not overlap
+--- itself; a time that is missed is skipped.
+---@param period neap.period
+---@param name string for the log; the line if left out
+---@param run fun()
+---@overload fun(period: neap.period, run: fun())
+function every(period, name, run) end
+
+---@alias neap.event
+---| "start" # the agent runs
+---| "stop" # it is about to end: a few seconds are left
+---| "connected" # the link is up
+---| "disconnected" # the link is down; the reason is given
+---| "clock" # the time of day became known, or jumped
+---| "reload" # this script is about to be replaced
+---| "full" # a queue is at its limit; its policy is given
+
+--- Runs a function at an event. Several for one event run side by side.
+---@param event neap.event
+---@param run fun(reason?: string)
+function on(event, run) end
+
+--- Waits. In handlers only, not while the script loads.
+---@param duration neap.duration
+function sleep(duration) end
+
+--- Calls a function; if it fails: nil, the message without a place, and a code such as "ENOENT" or
+--- "ETIMEDOUT" ("ERROR" where there is none).
+---@param f function
+---@param ... any
+---@return any ...
+function try(f, ...) end
+
+--- What a failing call raises. As text: "machine.lua:12: message".
+---@class neap.error
+---@field message string
+---@field code string
+---@field where string
+
+-- ---------------------------------------------------------------- the device
+
+--- Files. All wait, so that a slow disk stops nothing else, and raise with the file's name and the
+--- reason. Relative names count from where the agent was started: give whole ones.
+---@class neap.file
+file = {}
+
+--- The whole content: 1 MB at most, of regular files only (those of /proc and /sys are such).
+---@param path string
+---@return string
+function file.read(path) end
+
+--- Replaces the file: a reader sees the old or the new one, also after a power cut. Below /sys,
+--- /proc and /dev the text is written into what is there.
+---@param path string
+---@param text string|number
+function file.write(path, text) end
+
+--- Adds to the end; makes the file if it is not there.
+---@param path string
+---@param text string|number
+function file.append(path, text) end
+
+---@param path string
+---@return boolean
+function file.exists(path) end
+
+--- Seconds since 1970, with milliseconds.
+---@return number
+function now() end
+
+--- Seconds since the device started, with milliseconds; it goes on while the device sleeps.
+---@return number
+function uptime() end
+
+-- ---------------------------------------------------------------- the rest
+
+--- Lines in the agent's log under the topic "script.NAME"; arguments become text with spaces
+--- between. print is log.info, warn is log.warn.
+---@class neap.log
+log = {}
+
+---@param ... any
+function log.error(...) end
+
+---@param ... any
+function log.warn(...) end
+
+---@param ... any
+function log.info(...) end
+
+--- Shown if the level of the log, or of this topic, is debug.
+---@param ... any
+function log.debug(...) end
+
+--- The script's parameters: neap.yaml's `params: { NAME: {...} }` over the defaults. What
+--- neap.yaml gives and the defaults do not have, or have with another type, is an error of the
+--- script's load.
+---@generic T: table
+---@param defaults T
+---@return T
+function params(defaults) end
+
+--- JSON by lua-cjson: cjson.encode, cjson.decode, cjson.null. Numbers are written with 14 digits.
+---@class neap.cjson
+cjson = {}
+
+---@param value any
+---@return string
+function cjson.encode(value) end
+
+---@param text string
+---@return any
+function cjson.decode(text) end
+
+--- A module from lib/ under the script folder ("vendor.meter" is lib/vendor/meter.lua), or
+--- "cjson". Runs once in each script.
+---@param name string
+---@return any
+function require(name) end
