@@ -51,7 +51,7 @@ static int fire(lua_State *L)
 
 void event_fire(struct script *script, const char *name, const char *reason, bool is_held)
 {
-	struct event event = {name, find_what(name), reason, is_held};
+	struct event event = {name, find_what(name), reason && *reason ? reason : NULL, is_held};
 	struct err err;
 	if (!holds(event.what))
 		return;

@@ -6,7 +6,7 @@
 
 #define EVENT_AT_START "at_start" /* the library's own, before start: settings are written */
 
-/* Starts the script's handlers of the event, each in a fiber. `reason` may be NULL. `is_held`: a
+/* Starts the script's handlers of the event, each in a fiber. `reason` may be NULL or ""; it is nil then. `is_held`: a
  * stop waits for them. */
 void event_fire(struct script *script, const char *name, const char *reason, bool is_held);
 

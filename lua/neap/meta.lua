@@ -127,7 +127,7 @@ function asset_methods:command(name, options) end
 --- when the value is safe on disk. Raises what is wrong with the value.
 ---@param name string
 ---@param value neap.value
----@param options? { time?: number } time: of the measurement, in seconds since 1970; now if left out
+---@param options? { time?: number } time: when measured, in seconds since 1970; now if not given
 ---@overload fun(self: neap.asset, list: { [1]: string, [2]: neap.value, time?: number }[])
 function asset_methods:push(name, value, options) end
 
@@ -175,9 +175,9 @@ function every(period, name, run) end
 ---| "stop" # it is about to end: a few seconds are left
 ---| "connected" # the link is up
 ---| "disconnected" # the link is down; the reason is given
----| "clock" # the time of day became known, or jumped
+---| "clock" # the time of day became known ("set"), or jumped ("step")
 ---| "reload" # this script is about to be replaced
----| "full" # a queue is at its limit; its policy is given
+---| "full" # a queue is at its limit
 
 --- Runs a function at an event. Several for one event run side by side.
 ---@param event neap.event

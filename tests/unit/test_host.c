@@ -8,6 +8,7 @@
 
 #include "host_fixture.h"
 
+#include "core/fileio.h"
 #include "lua/script.h"
 
 static int setup(void **state)
@@ -702,6 +703,35 @@ static void traceback_goes_to_the_debug_log(void **state)
 	assert_has(trace, " <- machine.lua:1: in upvalue 'deep' <- machine.lua:2: in function");
 }
 
+/* What ships runs as it is: each loads without a problem and sends something. */
+static void shipped_scripts_run(void **state)
+{
+	static const struct {
+		const char *file, *sends;
+	} cases[] = {
+	    {"examples/machine.lua", "machine.temperature="},
+	    {"scripts/system.lua", "system.load="},
+	};
+	struct world *world = *state;
+	world->yaml = "policies: { system: { flush: now } }\n";
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct buf text = {0};
+		assert_int_equal(fileio_read(cases[i].file, 65536, &text, NULL), 0);
+		world_start(world, buf_str(&text));
+		buf_free(&text);
+		world_run(world, 130000);
+		struct buf taken = {0};
+		buf_text(&taken, world_take(world, "default"));
+		buf_text(&taken, world_take(world, "system"));
+		assert_has(buf_str(&taken), cases[i].sends);
+		buf_free(&taken);
+		assert_false(world_logged(world, "bad:"));
+		assert_false(world_logged(world, "error"));
+		world_stop(world, 1000);
+		world_close(world);
+	}
+}
+
 /* What neap check and neap model do: no ingest, no store, nothing starts. */
 static void host_can_only_load(void **state)
 {
@@ -761,6 +791,7 @@ int main(void)
 	    TEST(memory_is_limited),
 	    TEST(yield_of_a_script_is_its_own),
 	    TEST(traceback_goes_to_the_debug_log),
+	    TEST(shipped_scripts_run),
 	    TEST(host_can_only_load),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
