@@ -2,6 +2,7 @@
 local core, import = ...
 local check = import("check")
 local handlers = import("job")
+local refusal = import("refusal")
 
 local kinds = {
 	label = "string", params = "table", run = "function", timeout = "duration", ttl = "duration",
@@ -39,14 +40,8 @@ return function(path, options)
 	handlers[handle] = {
 		command = function(job, params)
 			local _ <close> = job
-			local ok, value, why = core.guarded(timeout, options.run, params)
-			if not ok then
-				core.done(job, false, nil, tostring(value))
-			elseif value == false or value == nil and why ~= nil then
-				core.done(job, false, nil, why ~= nil and tostring(why) or "the handler refused it")
-			else
-				core.done(job, true)
-			end
+			local why = refusal(core.guarded(timeout, options.run, params))
+			core.done(job, why == nil, nil, why)
 		end,
 	}
 end

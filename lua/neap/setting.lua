@@ -3,6 +3,7 @@ local core, import = ...
 local check = import("check")
 local handlers = import("job")
 local period = import("period")
+local refusal = import("refusal")
 
 local kinds = {
 	type = "string", label = "string", unit = "string", policy = "string",
@@ -10,15 +11,6 @@ local kinds = {
 	read = "function", write = "function", at_start = "string", timeout = "duration",
 }
 local starts = { none = true, write = true }
-
--- Why a handler refused, or nil: it raised, or returned nil, "why" or false.
-local function refusal(ok, value, why)
-	if not ok then
-		return tostring(value)
-	elseif value == false or value == nil and why ~= nil then
-		return why ~= nil and tostring(why) or "the handler refused it"
-	end
-end
 
 -- The value where it really lives; the one we know where that cannot be told.
 local function read_back(self)
@@ -160,19 +152,9 @@ function methods.set(object, value)
 	end
 end
 
-local meta = {
-	__index = function(object, name)
-		return methods[name] or core.fail('the setting %s has no "%s"%s; it has :get() and :set()',
-			own[object].path, tostring(name), check.meant(tostring(name), methods))
-	end,
-	__newindex = function(object)
-		core.fail("the setting %s is changed by :set(value)", own[object].path)
-	end,
-	__tostring = function(object)
-		return ("setting %s"):format(own[object].path)
-	end,
-	__metatable = false,
-}
+local meta = check.object(methods, function(object)
+	return "the setting " .. own[object].path
+end)
 
 -- path, options as the script gave them -> the object
 return function(path, options)
