@@ -262,7 +262,6 @@ static void on_host_stopped(void *ctx)
 {
 	struct agent *agent = ctx;
 
-	inbox_stop(agent->inbox);
 	uplink_flush(agent->uplink);
 	agent->stop_deadline_ms = clock_mono_ms(agent->clock) + STOP_FLUSH_MS;
 	uv_timer_start(&agent->stop_poll, on_stop_poll, 0, STOP_POLL_MS);
@@ -277,6 +276,7 @@ static void on_stop_signal(uv_signal_t *handle, int signum)
 	agent->stopping = true;
 	log_info("agent", "stops: %s", strsignal(signum));
 	uv_timer_stop(&agent->tick);
+	inbox_stop(agent->inbox);
 	agent->ops->stop(agent->host, STOP_HOST_MS, on_host_stopped, agent);
 }
 
@@ -328,8 +328,7 @@ static int open_parts(struct agent *agent, struct err *err)
 	if (!agent->queues)
 		return -1;
 	agent->ingest = ingest_new(agent->clock, agent->queues, agent->policies, on_committed, agent);
-	agent->inbox =
-	    inbox_new(&agent->loop, agent->clock, config, agent->catalog, agent->ingest, err);
+	agent->inbox = inbox_new(agent->clock, config, agent->catalog, agent->ingest, err);
 	if (!agent->inbox)
 		return -1;
 	agent->mqtt = mqtt_new(&agent->loop, agent->clock, config, &mqtt_events, agent, err);

@@ -26,6 +26,7 @@ struct draft {
 	struct arena arena;     /* everything the entries point to, and the entries themselves */
 	struct index index;
 	struct asset *assets; /* in the order given */
+	const struct entry *installer;
 };
 
 struct catalog {
@@ -161,6 +162,9 @@ static int copy_params(
 		struct param *param = arena_alloc(&draft->arena, sizeof *param);
 		*param = *from;
 		param->next = NULL;
+		if (param->type == VALUE_BINARY)
+			return err_set(err, "%s: the parameter %.60s cannot be binary: the protocol has none",
+			    entry->path, from->name);
 		if (check_declared(param->type, &param->limits, param->has_default, &param->fallback, err) <
 		    0) {
 			err_prefix(err, "%s: the parameter %.60s: ", entry->path, from->name);
@@ -176,6 +180,19 @@ static int copy_params(
 	return 0;
 }
 
+static struct entry *copy_entry(struct draft *draft, const struct entry *entry)
+{
+	struct entry *copy = arena_alloc(&draft->arena, sizeof *copy);
+	*copy = *entry;
+	copy->path = copy_text(draft, entry->path);
+	copy->label = copy_text(draft, entry->label);
+	copy->unit = copy_text(draft, entry->unit);
+	copy->policy = copy_text(draft, entry->policy);
+	copy->where = copy_text(draft, entry->where);
+	copy->owner = draft->owner;
+	return copy;
+}
+
 int draft_add(struct draft *draft, const struct entry *entry, struct err *err)
 {
 	if (path_check(entry->path, err) < 0)
@@ -184,24 +201,25 @@ int draft_add(struct draft *draft, const struct entry *entry, struct err *err)
 	if (other)
 		return err_set(err, "%s is already declared in %s", entry->path, other->where);
 
-	struct entry *copy = arena_alloc(&draft->arena, sizeof *copy);
-	*copy = *entry;
+	struct entry *copy = copy_entry(draft, entry);
 	if (entry->kind != ENTRY_COMMAND &&
 	    check_declared(copy->type, &copy->limits, copy->has_default, &copy->fallback, err) < 0) {
 		err_prefix(err, "%s: ", entry->path);
 		return -1;
 	}
-	copy->path = copy_text(draft, entry->path);
-	copy->label = copy_text(draft, entry->label);
-	copy->unit = copy_text(draft, entry->unit);
-	copy->policy = copy_text(draft, entry->policy);
-	copy->where = copy_text(draft, entry->where);
-	copy->owner = draft->owner;
 	if (copy->has_default)
 		copy_value(draft, &copy->fallback);
 	if (copy_params(draft, copy, entry->params, err) < 0)
 		return -1;
 	insert(&draft->index, copy);
+	return 0;
+}
+
+int draft_installer(struct draft *draft, const struct entry *entry, struct err *err)
+{
+	if (draft->installer)
+		return err_set(err, "%s is already handled in %s", entry->path, draft->installer->where);
+	draft->installer = copy_entry(draft, entry);
 	return 0;
 }
 
@@ -262,11 +280,26 @@ static void rebuild(struct catalog *catalog)
 		qsort(all->list, all->count, sizeof(struct entry *), by_path);
 }
 
+/* True if somebody else installs software already. */
+static bool installer_conflicts(
+    const struct catalog *catalog, const struct draft *draft, struct problems *problems)
+{
+	for (size_t i = 0; draft->installer && i < catalog->count; i++) {
+		const struct draft *other = catalog->drafts[i];
+		if (!other->installer || !strcmp(other->owner_name, draft->owner_name))
+			continue;
+		problems_add(problems, false, "%s: %s is already handled in %s", draft->installer->where,
+		    draft->installer->path, other->installer->where);
+		return true;
+	}
+	return false;
+}
+
 /* True if a path of the draft is another owner's: each is told. */
 static bool conflicts(
     const struct catalog *catalog, const struct draft *draft, struct problems *problems)
 {
-	bool any = false;
+	bool any = installer_conflicts(catalog, draft, problems);
 	for (size_t i = 0; i < draft->index.count; i++) {
 		const struct entry *entry = draft->index.list[i];
 		for (size_t k = 0; k < catalog->count; k++) {
@@ -329,6 +362,14 @@ const struct entry *catalog_next(const struct catalog *catalog, const struct ent
 		at = place(&catalog->index, after->path, &found) + found;
 	}
 	return at < catalog->index.count ? catalog->index.list[at] : NULL;
+}
+
+const struct entry *catalog_installer(const struct catalog *catalog)
+{
+	const struct entry *found = NULL;
+	for (size_t i = 0; !found && i < catalog->count; i++)
+		found = catalog->drafts[i]->installer;
+	return found;
 }
 
 const char *catalog_nearest(const struct catalog *catalog, const char *path)

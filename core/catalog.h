@@ -44,16 +44,17 @@ struct entry {
 	const char *where;                 /* "machine.lua:12", for messages */
 	struct param *params;              /* command */
 	bool repeatable;                   /* command: may run again after a crash */
+	bool parallel;                     /* tasks on it wait for no other task */
 	bool readable;                     /* has a read of its own, or is a setting */
 	int64_t timeout_ms;                /* of its handlers; 0: none */
-	int64_t ttl_ms;                    /* command: refused when older; 0: never */
+	int64_t ttl_ms;                    /* a task that is older is refused; 0: never */
 	struct owner *owner;               /* who runs its handlers */
 	int handler;                       /* the owner's own key to them */
 };
 
 /* --- jobs: a task's work on one path, done by its owner --- */
 
-enum job_kind { JOB_READ, JOB_WRITE, JOB_COMMAND };
+enum job_kind { JOB_READ, JOB_WRITE, JOB_COMMAND, JOB_INSTALL };
 
 struct argument {
 	const char *name;
@@ -63,13 +64,16 @@ struct argument {
 struct job {
 	enum job_kind kind;
 	const struct entry *entry;
-	const char *path;                 /* for the log, also after a reload */
-	struct value value;               /* write: fits the type and the limits */
-	const struct argument *arguments; /* command: complete, defaults filled in */
+	const char *path;   /* for the log, also after a reload */
+	struct value value; /* write: fits the type and the limits */
+	struct argument
+	    *arguments; /* command: complete, defaults filled in; install: type, revision and
+	                               url */
 	size_t arguments_count;
+	char *memory; /* of the value, where it could not stay what it was in the task; or NULL */
 	/*
 	 * Called once, on the loop thread, from within `start` or later. ok: the values to answer with
-	 * (read: one or more samples; write: the value now in force; command: none). Not ok: `why`. All
+	 * (read: one or more samples; write: the value now in force; others: none). Not ok: `why`. All
 	 * pointers are only valid during the call.
 	 */
 	void (*done)(
@@ -99,6 +103,9 @@ void draft_free(struct draft *draft);
  * maximum, a default does not fit its type or limits, a parameter comes twice.
  */
 int draft_add(struct draft *draft, const struct entry *entry, struct err *err);
+/* Who installs software: one handler of one script in all; entry->path is for messages. -1: the draft
+ * has one already. */
+int draft_installer(struct draft *draft, const struct entry *entry, struct err *err);
 /* The label of an asset, for the model. Scripts may share an asset: the first label given counts.
  */
 void draft_asset(struct draft *draft, const char *id, const char *label);
@@ -117,7 +124,8 @@ const struct entry *catalog_find(const struct catalog *catalog, const char *path
 const struct entry *catalog_next(const struct catalog *catalog,
     const struct entry *after); /* by path; NULL: the first; NULL at the end */
 const char *catalog_nearest(
-    const struct catalog *catalog, const char *path); /* "did you mean", or NULL */
+    const struct catalog *catalog, const char *path);                 /* "did you mean", or NULL */
+const struct entry *catalog_installer(const struct catalog *catalog); /* or NULL */
 const char *catalog_asset_label(const struct catalog *catalog, const char *id); /* or NULL */
 
 /*

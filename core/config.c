@@ -70,6 +70,7 @@ static const struct config_key keys[] = {
     {"tasks.strict", BOOL(tasks.strict), .fallback = "false"},
     {"tasks.sync", BOOL(tasks.sync), .fallback = "false"},
     {"tasks.max_bytes", SIZE(tasks.max_bytes, "1KB", "16MB"), .fallback = "256KB"},
+    {"tasks.queue", CONFIG_COUNT, AT(tasks.queue), .min = "1", .max = "10000", .fallback = "1000"},
     {"window.messages", CONFIG_COUNT, AT(window.messages), .min = "1", .max = "100",
         .fallback = "20"},
     {"window.bytes", SIZE(window.bytes, "256KB", "64MB"), .fallback = "1MB"},

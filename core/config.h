@@ -46,6 +46,7 @@ struct config {
 	struct {
 		bool strict, sync;
 		uint64_t max_bytes;
+		uint32_t queue; /* tasks that are not done yet */
 	} tasks;
 	struct {
 		bool form_a, native_values, milliseconds,

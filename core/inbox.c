@@ -1,20 +1,24 @@
+/*
+ * The end of a task, in this order: its values are with the kernel, the journal says done and how,
+ * the acknowledgement is with the kernel, the intake forgets the payload. A crash before the
+ * journal does it again or interrupts it; a crash after it acknowledges it again, from the
+ * journal: never another outcome, never none.
+ */
 #include "core/inbox.h"
 
 #include "core/buf.h"
+#include "core/executor.h"
 #include "core/intake.h"
 #include "core/journal.h"
 #include "core/log.h"
 #include "core/mem.h"
-#include "core/plan.h"
 #include "core/task.h"
-#include "core/turns.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define INTAKE_MAX  (1024 * 1024) /* bytes of payloads not done yet */
-#define WAITING_MAX 2000          /* pieces of work; more is refused as busy */
-#define REASON_MAX  200           /* bytes of a reason that the journal keeps */
+#define INTAKE_MAX (1024 * 1024) /* bytes of payloads not done yet */
+#define PIECES_MAX 20000         /* paths that wait for their turn */
 
 /* A message while any of its tasks is not done. It owns what they point to. */
 struct payload {
@@ -23,41 +27,24 @@ struct payload {
 	size_t open; /* tasks not done */
 };
 
-/* A task that is being done; or the report of all settings, which is like a read that nobody sent.
- */
-struct running {
+/* A task that is not done. */
+struct pending {
 	struct inbox *inbox;
-	struct payload *payload; /* the report: NULL */
-	const char *uid;         /* the report: NULL */
-	struct work *works;
-	size_t count;
-	size_t open;       /* works not done */
-	struct buf reason; /* what failed; empty if all is well */
-	struct running *prev, *next;
-};
-
-/* A task's work on one path. */
-struct work {
-	struct turn turn;
-	struct job job;
-	struct running *running;
+	struct payload *payload;
+	const struct task *task;
+	struct pending *prev, *next;
 };
 
 struct inbox {
-	struct clock *clock;
 	const struct config *config;
-	struct catalog *catalog;
 	struct ingest *ingest;
 	struct intake *intake;
 	struct journal *journal;
-	struct turns *turns;
-	struct running *running;
+	struct executor *executor;
+	struct pending *pendings;
 	struct inbox_figures figures;
-	bool starting; /* start_ready is on the stack */
-	bool stopped;  /* what ends now was cut off by the stop: it is not done */
+	bool stopped;
 };
-
-static void start_ready(struct inbox *inbox);
 
 /* --- the end of a task --- */
 
@@ -76,239 +63,152 @@ static void payload_done(struct inbox *inbox, struct payload *payload)
 	free_payload(payload);
 }
 
-static struct running *new_running(
-    struct inbox *inbox, struct payload *payload, const char *uid, size_t count)
+static void free_pending(struct pending *pending)
 {
-	struct running *running = mem_alloc(sizeof(*running));
-
-	running->inbox = inbox;
-	running->payload = payload;
-	running->uid = uid;
-	running->works = mem_alloc(count * sizeof(*running->works));
-	running->count = count;
-	running->open = 1; /* the maker's, until all are added */
-	running->next = inbox->running;
-	if (running->next)
-		running->next->prev = running;
-	inbox->running = running;
-	inbox->figures.running++;
-	return running;
+	*(pending->prev ? &pending->prev->next : &pending->inbox->pendings) = pending->next;
+	if (pending->next)
+		pending->next->prev = pending->prev;
+	free(pending);
 }
 
-static void free_running(struct running *running)
+static void on_synced(void *ctx, int error)
 {
-	struct inbox *inbox = running->inbox;
-
-	*(running->prev ? &running->prev->next : &inbox->running) = running->next;
-	if (running->next)
-		running->next->prev = running->prev;
-	inbox->figures.running--;
-	for (size_t i = 0; i < running->count; i++)
-		plan_free(&running->works[i].job);
-	free(running->works);
-	buf_free(&running->reason);
-	free(running);
+	(void)ctx;
+	(void)error; /* the queue has said so, and goes on trying */
 }
 
-static void task_done(struct running *running)
+/* Says what the journal says, so that every acknowledgement of a uid is the same. */
+static void acknowledge(struct inbox *inbox, const char *uid)
 {
-	struct inbox *inbox = running->inbox;
-	struct payload *payload = running->payload;
-	bool ok = running->reason.len == 0;
+	struct journal_entry entry = {0};
+	struct err err;
 
-	if (running->reason.len > REASON_MAX)
-		running->reason.len = REASON_MAX;
-	/* The answers are with the kernel before the journal says done: a crash between does it again.
-	 */
-	ingest_commit(inbox->ingest);
-	if (running->uid) {
-		journal_set(inbox->journal, running->uid, JOURNAL_DONE, buf_str(&running->reason));
-		inbox->figures.done += ok;
-		inbox->figures.failed += !ok;
-	}
-	free_running(running);
-	if (payload)
-		payload_done(inbox, payload);
-}
-
-static void fail(struct running *running, const char *why)
-{
-	log_warn("task", "%s: %s", running->uid ? running->uid : "report of the settings", why);
-	if (running->reason.len > 0)
-		buf_text(&running->reason, "; ");
-	buf_text(&running->reason, why);
-}
-
-static void work_done(struct running *running)
-{
-	if (--running->open == 0)
-		task_done(running);
-}
-
-/* --- the work --- */
-
-static void answer(struct inbox *inbox, const struct sample *samples, size_t count)
-{
-	struct err err = {0};
-
-	for (size_t i = 0; i < count; i++) {
-		if (ingest_answer(inbox->ingest, &samples[i], &err) < 0)
-			log_error("task", "%s: its answer cannot be sent: %s", samples[i].path, err.text);
-	}
-}
-
-static void fail_work(const struct work *work, const char *why)
-{
-	struct buf text = {0};
-
-	/* A reason may begin with the path already. */
-	if (strncmp(why, work->job.path, strlen(work->job.path)) == 0)
-		buf_text(&text, why);
-	else
-		buf_printf(&text, "%s: %s", work->job.path, why);
-	fail(work->running, buf_str(&text));
-	buf_free(&text);
-}
-
-static void on_job_done(
-    struct job *job, bool ok, const struct sample *samples, size_t count, const char *why)
-{
-	struct work *work = job->ctx;
-	struct inbox *inbox = work->running->inbox;
-
-	turns_end(inbox->turns, &work->turn);
-	if (inbox->stopped)
+	if (!inbox->config->payload.acks || !journal_find(inbox->journal, uid, &entry))
 		return;
-	answer(inbox, samples, count);
-	if (!ok)
-		fail_work(work, why);
-	work_done(work->running);
-	start_ready(inbox);
+	if (ingest_ack(inbox->ingest, uid, entry.outcome, &err) < 0)
+		log_error("task", "it cannot be acknowledged: %s", err.text);
+	ingest_sync(inbox->ingest, on_synced, NULL);
 }
 
-static void start_ready(struct inbox *inbox)
+/* A reason may quote what a script or a payload said: what is not UTF-8 becomes a question mark. */
+static void add_clean(struct buf *out, const char *text)
 {
-	struct turn *turn;
+	size_t len = strlen(text), bad;
 
-	if (inbox->starting)
-		return;
-	inbox->starting = true;
-	while (!inbox->stopped && (turn = turns_next(inbox->turns))) {
-		struct work *work = (struct work *)(void *)((char *)turn - offsetof(struct work, turn));
-
-		work->job.entry->owner->start(work->job.entry->owner, &work->job);
+	while (!utf8_valid(text, len, &bad)) {
+		buf_add(out, text, bad);
+		buf_char(out, '?');
+		text += bad + 1;
+		len -= bad + 1;
 	}
-	inbox->starting = false;
+	buf_add(out, text, len);
 }
 
-static void add_work(struct work *work)
+static void settle(struct inbox *inbox, const char *uid, const char *why)
 {
-	work->job.done = on_job_done;
-	work->job.ctx = work;
-	work->turn.task = work->running;
-	work->turn.read = work->job.kind == JOB_READ;
-	work->running->open++;
-	turns_add(work->running->inbox->turns, &work->turn, work->job.path);
+	struct buf outcome = {0};
+
+	add_clean(&outcome, why);
+	journal_set(inbox->journal, uid, JOURNAL_DONE, buf_str(&outcome));
+	acknowledge(inbox, uid);
+	buf_free(&outcome);
+}
+
+static void on_done(void *ctx, const char *why)
+{
+	struct pending *pending = ctx;
+	struct inbox *inbox = pending->inbox;
+	struct payload *payload = pending->payload;
+
+	settle(inbox, pending->task->uid, why);
+	inbox->figures.done += !*why;
+	inbox->figures.failed += *why != '\0';
+	free_pending(pending);
+	payload_done(inbox, payload);
 }
 
 /* --- the beginning of a task --- */
 
-static int plan(
-    struct inbox *inbox, const struct task *task, size_t index, struct job *job, struct err *err)
+static void on_started(void *ctx)
 {
-	if (task->kind == TASK_COMMAND)
-		return plan_command(inbox->catalog, task->id, task->params, job, err);
-	if (task->kind == TASK_READ)
-		return plan_read(inbox->catalog, task->items[index].path, job, err);
-	return plan_write(inbox->catalog, task->items[index].path, task->items[index].value, job, err);
+	struct pending *pending = ctx;
+
+	journal_set(pending->inbox->journal, pending->task->uid, JOURNAL_STARTED, "");
 }
 
-/* Why a command must not run although it is well formed; NULL if it may. */
-static const char *refuse_command(const struct inbox *inbox, const struct task *task,
-    const struct job *job, enum journal_state before)
+static void on_answered(void *ctx, const struct sample *sample)
 {
-	int64_t age_ms = clock_wall_ms(inbox->clock) - task->timestamp_ms;
+	(void)ctx;
+	(void)sample;
+}
 
-	if (before == JOURNAL_STARTED && !job->entry->repeatable)
-		return "interrupted: neap stopped while it ran, and it is not declared repeatable";
-	if (task->timestamp_ms > 0 && job->entry->ttl_ms > 0 && clock_is_set(inbox->clock) &&
-	    age_ms > job->entry->ttl_ms)
-		return "it is older than its ttl";
+static const struct execution_events execution_events = {
+    .started = on_started,
+    .answered = on_answered,
+    .done = on_done,
+};
+
+static bool is_pending(const struct inbox *inbox, const char *uid)
+{
+	const struct pending *pending = inbox->pendings;
+
+	while (pending && strcmp(pending->task->uid, uid) != 0)
+		pending = pending->next;
+	return pending != NULL;
+}
+
+/* NULL: there is room for another task. */
+static const char *busy(const struct inbox *inbox)
+{
+	if (executor_running(inbox->executor) >= inbox->config->tasks.queue)
+		return "busy: as many tasks as tasks.queue allows are not done yet";
+	if (executor_waiting(inbox->executor) >= PIECES_MAX)
+		return "busy: too many paths wait to be read or written";
 	return NULL;
 }
 
-/* Every piece that can be done is added, every other one fails by itself. */
-static void add_works(struct running *running, const struct task *task, enum journal_state before)
+static struct pending *new_pending(
+    struct inbox *inbox, struct payload *payload, const struct task *task)
 {
-	struct inbox *inbox = running->inbox;
-	bool started = false;
+	struct pending *pending = mem_alloc(sizeof(*pending));
 
-	for (size_t i = 0; i < running->count; i++) {
-		struct work *work = &running->works[i];
-		struct err err = {0};
-		const char *why = NULL;
-
-		work->running = running;
-		if (plan(inbox, task, i, &work->job, &err) < 0)
-			why = err.text;
-		else if (task->kind == TASK_COMMAND)
-			why = refuse_command(inbox, task, &work->job, before);
-		if (!why && turns_waiting(inbox->turns) >= WAITING_MAX)
-			why = "too many tasks are waiting";
-		if (why) {
-			work->job.path = task->kind == TASK_COMMAND ? task->id : task->items[i].path;
-			fail_work(work, why);
-			continue;
-		}
-		if (!started)
-			journal_set(inbox->journal, task->uid, JOURNAL_STARTED, "");
-		started = true;
-		add_work(work);
-	}
+	*pending =
+	    (struct pending){.inbox = inbox, .payload = payload, .task = task, .next = inbox->pendings};
+	if (pending->next)
+		pending->next->prev = pending;
+	inbox->pendings = pending;
+	return pending;
 }
 
-static size_t works_of(const struct task *task)
+static void repeat(struct inbox *inbox, const char *uid, bool done)
 {
-	switch (task->kind) {
-	case TASK_READ:
-	case TASK_WRITE:
-		return task->count;
-	case TASK_COMMAND:
-		return 1;
-	default:
-		return 0;
-	}
-}
-
-static bool is_running(const struct inbox *inbox, const char *uid)
-{
-	for (const struct running *running = inbox->running; running; running = running->next) {
-		if (running->uid && strcmp(running->uid, uid) == 0)
-			return true;
-	}
-	return false;
+	log_info("task", "%s: seen before, not done again", uid);
+	inbox->figures.repeated++;
+	if (done)
+		acknowledge(inbox, uid);
 }
 
 static void begin(struct inbox *inbox, struct payload *payload, const struct task *task)
 {
 	struct journal_entry entry = {0};
 	bool known = journal_find(inbox->journal, task->uid, &entry);
-	struct running *running;
+	bool done = known && entry.state == JOURNAL_DONE;
+	const char *why = known ? NULL : busy(inbox);
 
-	if ((known && entry.state == JOURNAL_DONE) || is_running(inbox, task->uid)) {
-		log_info("task", "%s: seen before, not done again", task->uid);
-		inbox->figures.repeated++;
+	if (done || is_pending(inbox, task->uid)) {
+		repeat(inbox, task->uid, done);
 		payload_done(inbox, payload);
+		return;
+	}
+	struct pending *pending = new_pending(inbox, payload, task);
+	if (why) {
+		log_warn("task", "%s: refused: %s", task->uid, why);
+		on_done(pending, why);
 		return;
 	}
 	if (!known)
 		journal_set(inbox->journal, task->uid, JOURNAL_ACCEPTED, "");
-	running = new_running(inbox, payload, task->uid, works_of(task));
-	if (task->kind == TASK_SWINSTALL)
-		fail(running, "this device installs no software: no script declares a handler for it");
-	add_works(running, task, known ? entry.state : JOURNAL_ACCEPTED);
-	work_done(running);
-	start_ready(inbox);
+	executor_run(inbox->executor, task, entry.state == JOURNAL_STARTED, &execution_events, pending);
 }
 
 /* --- messages --- */
@@ -318,27 +218,46 @@ int inbox_arrived(struct inbox *inbox, const void *data, size_t len, uint64_t *i
 	return intake_append(inbox->intake, data, len, id);
 }
 
-static void say_refusals(struct inbox *inbox, const struct task_list *list)
+/* What could not be understood is answered where it has a uid, if answers are wanted. */
+static void answer_refusal(struct inbox *inbox, const struct task_refusal *refusal)
+{
+	struct journal_entry entry;
+
+	if (!refusal->uid || !inbox->config->payload.acks || is_pending(inbox, refusal->uid))
+		return;
+	if (journal_find(inbox->journal, refusal->uid, &entry) && entry.state == JOURNAL_DONE)
+		acknowledge(inbox, refusal->uid);
+	else
+		settle(inbox, refusal->uid, refusal->text);
+}
+
+static void refuse(struct inbox *inbox, const struct task_list *list)
 {
 	if (list->mended > 0)
 		log_warn("task", "byte %zu: a closing bracket that matches no open one was left out%s",
 		    list->mended_offset, list->mended > 1 ? ", and others behind it" : "");
-	for (size_t i = 0; i < list->refused; i++)
+	for (size_t i = 0; i < list->refused; i++) {
 		log_warn("task", "refused: %s", list->refusals[i].text);
+		answer_refusal(inbox, &list->refusals[i]);
+	}
 	inbox->figures.refused += list->refused;
 }
 
 void inbox_message(struct inbox *inbox, const void *data, size_t len, uint64_t id)
 {
-	struct payload *payload = mem_alloc(sizeof(*payload));
+	struct payload *payload;
 
+	if (inbox->stopped)
+		return; /* it is in the intake */
+	payload = mem_alloc(sizeof(*payload));
 	payload->id = id;
 	inbox->figures.payloads++;
 	task_decode(
 	    data, len, inbox->config->tasks.strict, inbox->config->tasks.max_bytes, &payload->list);
-	say_refusals(inbox, &payload->list);
+	refuse(inbox, &payload->list);
 	payload->open = payload->list.count + 1; /* ours, until all have begun */
-	for (size_t i = 0; i < payload->list.count; i++)
+	/* the analyser does not see that `open` counts the holders */
+	for (size_t i = 0; i < payload->list.count; i++) /* NOLINT(clang-analyzer-unix.Malloc) */
 		begin(inbox, payload, &payload->list.tasks[i]);
 	payload_done(inbox, payload);
 }
@@ -353,32 +272,9 @@ void inbox_replay(struct inbox *inbox)
 	intake_replay(inbox->intake, on_replayed, inbox);
 }
 
-static size_t count_entries(const struct catalog *catalog)
-{
-	size_t count = 0;
-
-	for (const struct entry *entry = catalog_next(catalog, NULL); entry;
-	     entry = catalog_next(catalog, entry))
-		count++;
-	return count;
-}
-
 void inbox_report_settings(struct inbox *inbox)
 {
-	struct running *report = new_running(inbox, NULL, NULL, count_entries(inbox->catalog));
-	struct work *work = report->works;
-	struct err err;
-
-	for (const struct entry *entry = catalog_next(inbox->catalog, NULL); entry;
-	     entry = catalog_next(inbox->catalog, entry)) {
-		if (entry->kind != ENTRY_SETTING ||
-		    plan_read(inbox->catalog, entry->path, &work->job, &err) < 0)
-			continue;
-		work->running = report;
-		add_work(work++);
-	}
-	work_done(report);
-	start_ready(inbox);
+	executor_report_settings(inbox->executor);
 }
 
 /* --- outside --- */
@@ -405,17 +301,14 @@ static struct intake *open_intake(const struct config *config, struct err *err)
 	return intake;
 }
 
-struct inbox *inbox_new(uv_loop_t *loop, struct clock *clock, const struct config *config,
-    struct catalog *catalog, struct ingest *ingest, struct err *err)
+struct inbox *inbox_new(struct clock *clock, const struct config *config, struct catalog *catalog,
+    struct ingest *ingest, struct err *err)
 {
 	struct inbox *inbox = mem_alloc(sizeof(*inbox));
 
-	(void)loop;
-	inbox->clock = clock;
 	inbox->config = config;
-	inbox->catalog = catalog;
 	inbox->ingest = ingest;
-	inbox->turns = turns_new();
+	inbox->executor = executor_new(clock, catalog, ingest);
 	inbox->journal = open_journal(config->state.dir, err);
 	inbox->intake = inbox->journal ? open_intake(config, err) : NULL;
 	if (inbox->intake)
@@ -427,26 +320,30 @@ struct inbox *inbox_new(uv_loop_t *loop, struct clock *clock, const struct confi
 void inbox_stop(struct inbox *inbox)
 {
 	inbox->stopped = true;
+	executor_stop(inbox->executor);
 }
 
 void inbox_free(struct inbox *inbox)
 {
 	if (!inbox)
 		return;
-	while (inbox->running) {
-		struct payload *payload = inbox->running->payload;
+	executor_free(inbox->executor);
+	while (inbox->pendings) {
+		struct payload *payload = inbox->pendings->payload; /* NOLINT(clang-analyzer-unix.Malloc) */
 
-		free_running(inbox->running);
-		if (payload && --payload->open == 0)
+		free_pending(inbox->pendings);
+		if (--payload->open == 0)
 			free_payload(payload);
 	}
 	intake_close(inbox->intake);
 	journal_close(inbox->journal);
-	turns_free(inbox->turns);
 	free(inbox);
 }
 
 struct inbox_figures inbox_figures(const struct inbox *inbox)
 {
-	return inbox->figures;
+	struct inbox_figures figures = inbox->figures;
+
+	figures.running = (uint32_t)executor_running(inbox->executor);
+	return figures;
 }

@@ -1,12 +1,13 @@
 /*
- * From a task message to its answers: decoded, each uid once, a job for each path in its owner's
- * script, answers through ingest.
+ * From a task message to its answers: decoded, each uid once, done by the executor, acknowledged
+ * where the server wants that.
  *
  *   paho's thread: inbox_arrived (one write to the intake file) -> PUBACK -> loop: inbox_message ->
- * jobs -> done -> answers -> intake trimmed
+ * executor -> answers, acknowledgement -> intake trimmed
  *
  * A uid is accepted, started, done in the journal. After a crash what was accepted or started runs
- * again, but for a started command that is not repeatable: it is answered "interrupted".
+ * again, but for a started command that is not repeatable: it is answered "interrupted". A uid that
+ * was done comes again with the same acknowledgement.
  */
 #ifndef NEAP_CORE_INBOX_H
 #define NEAP_CORE_INBOX_H
@@ -16,22 +17,19 @@
 #include "core/config.h"
 #include "core/ingest.h"
 
-#include <uv.h>
-
 struct inbox;
 
-struct inbox *inbox_new(uv_loop_t *loop, struct clock *clock, const struct config *config,
-    struct catalog *catalog, struct ingest *ingest,
-    struct err *err); /* opens intake and journal in state.dir */
-/* Before the scripts are closed: what is still running then is not done, and runs again after the
- * next start. */
+struct inbox *inbox_new(struct clock *clock, const struct config *config, struct catalog *catalog,
+    struct ingest *ingest, struct err *err); /* opens intake and journal in state.dir */
+/* Before the scripts are stopped: nothing begins any more. What is under way and does not end well
+ * is not done, and comes again after the next start. */
 void inbox_stop(struct inbox *inbox);
 void inbox_free(struct inbox *inbox);
 
 int inbox_arrived(
-    struct inbox *inbox, const void *payload, size_t len, uint64_t *id); /* PAHO'S THREAD */
+    struct inbox *inbox, const void *data, size_t len, uint64_t *id); /* PAHO'S THREAD */
 void inbox_message(
-    struct inbox *inbox, const void *payload, size_t len, uint64_t id); /* loop thread */
+    struct inbox *inbox, const void *data, size_t len, uint64_t id); /* loop thread */
 void inbox_replay(
     struct inbox *inbox); /* at the start, when the scripts are loaded: what a crash left undone */
 

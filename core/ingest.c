@@ -100,6 +100,14 @@ int ingest_answer(struct ingest *ingest, const struct sample *sample, struct err
 	return append(ingest, POLICY_ANSWERS, sample->value.type, &copy, err);
 }
 
+int ingest_ack(struct ingest *ingest, const char *uid, const char *outcome, struct err *err)
+{
+	struct sample ack = {.path = uid, .time = clock_stamp(ingest->clock)};
+	ack.value =
+	    (struct value){.type = VALUE_STRING, .text = {.data = outcome, .len = strlen(outcome)}};
+	return append(ingest, POLICY_ACKS, VALUE_STRING, &ack, err);
+}
+
 void ingest_commit(struct ingest *ingest)
 {
 	if (!ingest->pending)

@@ -32,6 +32,9 @@ int ingest_push(struct ingest *ingest, const struct entry *entry, const struct v
     const struct stamp *time, struct err *err);
 /* The same into the policy "answers", which leaves at once; the value has its type already. */
 int ingest_answer(struct ingest *ingest, const struct sample *sample, struct err *err);
+/* The acknowledgement of a task into the policy "acks", which is durable. outcome: "" if all went
+ * well, or why not, in UTF-8. */
+int ingest_ack(struct ingest *ingest, const char *uid, const char *outcome, struct err *err);
 void ingest_commit(struct ingest *ingest);
 /* Commits, and syncs now; `done` comes later, from the loop (queue.h: queue_sync). */
 void ingest_sync(struct ingest *ingest, void (*done)(void *ctx, int error), void *ctx);

@@ -1,5 +1,6 @@
 #include "core/plan.h"
 
+#include "core/base64.h"
 #include "core/mem.h"
 #include "core/nearest.h"
 
@@ -52,6 +53,24 @@ int plan_read(const struct catalog *catalog, const char *path, struct job *job, 
 	return 0;
 }
 
+/* Binary comes as Base64. */
+static int decode_binary(struct job *job, struct err *err)
+{
+	struct value *value = &job->value;
+	struct buf bytes = {0};
+
+	if (value->type != VALUE_STRING)
+		return 0;
+	if (base64_decode(&bytes, value->text.data, value->text.len) < 0) {
+		buf_free(&bytes);
+		return err_set(err, "a binary value must be Base64");
+	}
+	job->memory = bytes.data;
+	*value = (struct value){
+	    .type = VALUE_BINARY, .text = {.data = bytes.data ? bytes.data : "", .len = bytes.len}};
+	return 0;
+}
+
 int plan_write(const struct catalog *catalog, const char *path, const struct json *value,
     struct job *job, struct err *err)
 {
@@ -63,8 +82,10 @@ int plan_write(const struct catalog *catalog, const char *path, const struct jso
 		return err_set(err, "%s is a %s: only settings can be written", path,
 		    entry->kind == ENTRY_COMMAND ? "command" : "variable");
 	if (scalar(value, &job->value, err) < 0 ||
+	    (entry->type == VALUE_BINARY && decode_binary(job, err) < 0) ||
 	    limits_check(&job->value, entry->type, &entry->limits, true, err) < 0) {
 		err_prefix(err, "%s: ", path);
+		plan_free(job);
 		return -1;
 	}
 	job->kind = JOB_WRITE;
@@ -152,8 +173,36 @@ int plan_command(const struct catalog *catalog, const char *id, const struct jso
 	return 0;
 }
 
+static struct argument text_argument(const char *name, const char *text)
+{
+	return (struct argument){
+	    name, {.type = VALUE_STRING, .text = {.data = text, .len = strlen(text)}}};
+}
+
+int plan_install(const struct catalog *catalog, const char *type, const char *revision,
+    const char *url, struct job *job, struct err *err)
+{
+	const struct entry *entry = catalog_installer(catalog);
+	struct argument *arguments;
+
+	if (!entry)
+		return err_set(err, "this device installs no software: no script has on(\"install\", ...)");
+	arguments = mem_alloc(3 * sizeof(*arguments));
+	arguments[0] = text_argument("type", type);
+	arguments[1] = text_argument("revision", revision);
+	arguments[2] = text_argument("url", url);
+	job->kind = JOB_INSTALL;
+	job->entry = entry;
+	job->path = entry->path;
+	job->arguments = arguments;
+	job->arguments_count = 3;
+	return 0;
+}
+
 void plan_free(struct job *job)
 {
-	free((void *)(uintptr_t)job->arguments);
+	free(job->arguments);
+	free(job->memory);
 	job->arguments = NULL;
+	job->memory = NULL;
 }

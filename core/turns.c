@@ -18,12 +18,16 @@ struct lane {
 
 struct turns {
 	struct lane *lanes;
+	struct turn *parallel, **last_parallel;
 	size_t waiting;
 };
 
 struct turns *turns_new(void)
 {
-	return mem_alloc(sizeof(struct turns));
+	struct turns *turns = mem_alloc(sizeof(*turns));
+
+	turns->last_parallel = &turns->parallel;
+	return turns;
 }
 
 static void free_lane(struct lane *lane)
@@ -62,11 +66,23 @@ static struct lane *lane_of(struct turns *turns, const char *path)
 
 void turns_add(struct turns *turns, struct turn *turn, const char *path)
 {
-	turn->lane = lane_of(turns, path);
+	turn->lane = turn->parallel ? NULL : lane_of(turns, path);
 	turn->next = NULL;
-	*turn->lane->last = turn;
-	turn->lane->last = &turn->next;
+	struct turn ***last = turn->lane ? &turn->lane->last : &turns->last_parallel;
+	**last = turn;
+	*last = &turn->next;
 	turns->waiting++;
+}
+
+static struct turn *next_parallel(struct turns *turns)
+{
+	struct turn *turn = turns->parallel;
+
+	turns->parallel = turn->next;
+	if (!turns->parallel)
+		turns->last_parallel = &turns->parallel;
+	turns->waiting--;
+	return turn;
 }
 
 static bool may_start(const struct lane *lane)
@@ -78,6 +94,8 @@ static bool may_start(const struct lane *lane)
 
 struct turn *turns_next(struct turns *turns)
 {
+	if (turns->parallel)
+		return next_parallel(turns);
 	for (struct lane *lane = turns->lanes; lane; lane = lane->next) {
 		struct turn *turn = lane->first;
 
@@ -100,6 +118,8 @@ void turns_end(struct turns *turns, struct turn *turn)
 	struct lane *lane = turn->lane;
 	struct lane **place = &turns->lanes;
 
+	if (!lane)
+		return;
 	must(lane->active > 0);
 	if (--lane->active > 0 || lane->first)
 		return;

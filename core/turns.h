@@ -1,6 +1,7 @@
 /*
  * Whose turn it is: the work of tasks on one asset is done in the order of arrival, one piece at a
- * time; the reads of one task go together. Work on different assets does not wait for each other.
+ * time; the reads of one task go together. Work on different assets does not wait for each other,
+ * and what is marked parallel for nothing at all.
  * Pure: the caller starts and ends the work.
  */
 #ifndef NEAP_CORE_TURNS_H
@@ -15,6 +16,7 @@ struct turns;
 struct turn {
 	const void *task; /* pieces of the same task have the same */
 	bool read;
+	bool parallel; /* waits for nothing, and nothing waits for it */
 	struct lane *lane;
 	struct turn *next;
 };

@@ -240,10 +240,12 @@ static void account_share(struct uplink *uplink, enum queue_lane lane, size_t by
 static bool settle_time(
     struct uplink *uplink, const struct candidate *candidate, struct record *record)
 {
-	bool answer = strcmp(queue_name(candidate->queue), POLICY_ANSWERS) == 0;
+	const char *name = queue_name(candidate->queue);
+	bool answer = strcmp(name, POLICY_ANSWERS) == 0 || strcmp(name, POLICY_ACKS) == 0;
 	int64_t deadline = record->sample.time.mono_ms + uplink->config->clock.deadline_ms;
 
-	/* An answer goes at once: the server's own stamp on its arrival is right. */
+	/* An answer goes at once: the server's own stamp on its arrival is right. An acknowledgement
+	 * has no time. */
 	if (record->time == TIME_WAITS && !answer && clock_mono_ms(uplink->clock) < deadline) {
 		candidate->outlet->blocked_until = deadline;
 		return false;

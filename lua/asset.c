@@ -97,7 +97,7 @@ static struct param *param_fields(lua_State *L, int index)
 }
 
 /* declare{kind=, path=, type=, label=, unit=, policy=, min=, max=, default=, params={...},
- * readable=, repeatable=, timeout=, ttl=} -> handle */
+ * readable=, repeatable=, parallel=, timeout=, ttl=} -> handle */
 static int declare(lua_State *L)
 {
 	static const char *const kinds[] = {"variable", "setting", "command", NULL};
@@ -120,6 +120,7 @@ static int declare(lua_State *L)
 	    .policy = text_field(L, 1, "policy"),
 	    .repeatable = flag_field(L, 1, "repeatable"),
 	    .readable = flag_field(L, 1, "readable"),
+	    .parallel = flag_field(L, 1, "parallel"),
 	    .timeout_ms = integer_field(L, 1, "timeout"),
 	    .ttl_ms = integer_field(L, 1, "ttl"),
 	    .handler = (int)script->points_count + 1,
@@ -132,6 +133,26 @@ static int declare(lua_State *L)
 	lua_pushlstring(L, where, strlen(where) < 2 ? 0 : strlen(where) - 2);
 	entry.where = lua_tostring(L, -1);
 	if (draft_add(script->draft, &entry, &err) < 0)
+		return script_fail(L, "%s", err.text);
+	(void)point_add(script, &entry);
+	lua_pushinteger(L, entry.handler);
+	return 1;
+}
+
+/* installer() -> handle: the script installs software */
+static int installer(lua_State *L)
+{
+	struct script *script = script_of(L);
+	struct entry entry = {
+	    .path = "on(\"install\")", .kind = ENTRY_COMMAND, .handler = (int)script->points_count + 1};
+	struct err err;
+	script_where(L); /* where */
+	const char *where = lua_tostring(L, -1);
+	if (!script->loading)
+		return script_fail(L, "on: \"install\" must be declared while the script loads");
+	lua_pushlstring(L, where, strlen(where) < 2 ? 0 : strlen(where) - 2);
+	entry.where = lua_tostring(L, -1);
+	if (draft_installer(script->draft, &entry, &err) < 0)
 		return script_fail(L, "%s", err.text);
 	(void)point_add(script, &entry);
 	lua_pushinteger(L, entry.handler);
@@ -231,6 +252,7 @@ static int quality(lua_State *L)
 
 static const luaL_Reg functions[] = {
     {"declare", declare},
+    {"installer", installer},
     {"label", label},
     {"push", push},
     {"check", check},

@@ -57,8 +57,10 @@ static void push_arguments(lua_State *L, const struct job *job)
 
 static int begin(lua_State *L)
 {
-	static const char *const kinds[] = {
-	    [JOB_READ] = "read", [JOB_WRITE] = "write", [JOB_COMMAND] = "command"};
+	static const char *const kinds[] = {[JOB_READ] = "read",
+	    [JOB_WRITE] = "write",
+	    [JOB_COMMAND] = "command",
+	    [JOB_INSTALL] = "install"};
 	struct pending *pending = lua_touserdata(L, 1);
 	const struct job *job = pending->job;
 	struct box *box;
@@ -70,7 +72,7 @@ static int begin(lua_State *L)
 	lua_pushstring(L, kinds[job->kind]);     /* dispatch box handle kind */
 	if (job->kind == JOB_WRITE)
 		value_to_lua(L, &job->value);
-	else if (job->kind == JOB_COMMAND)
+	else if (job->arguments)
 		push_arguments(L, job);
 	else
 		lua_pushnil(L); /* dispatch box handle kind value */

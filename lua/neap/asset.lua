@@ -1,4 +1,5 @@
--- asset(id, {label=}): what has variables, settings and commands.
+-- asset(id, {label=, parallel=}): what has variables, settings and commands. parallel: tasks on it
+-- do not wait for each other.
 local core, import = ...
 local check = import("check")
 local command = import("command")
@@ -9,7 +10,7 @@ local setting = import("setting")
 
 local variable_kinds = {
 	type = "string", label = "string", unit = "string", policy = "string", report = "table",
-	every = "any", read = "function", timeout = "duration",
+	every = "any", read = "function", timeout = "duration", ttl = "duration",
 }
 local member_kinds = {
 	type = "string", label = "string", unit = "string", policy = "string", report = "table",
@@ -34,7 +35,7 @@ local function declare(self, name, options, readable, timeout)
 		handle = core.declare({
 			kind = "variable", path = path, type = options.type, label = options.label,
 			unit = options.unit, policy = options.policy or "default", readable = readable,
-			timeout = timeout,
+			timeout = timeout, ttl = options.ttl, parallel = self.parallel,
 		}),
 	}
 	self.points[name] = point
@@ -101,11 +102,11 @@ function methods.group(asset, options)
 end
 
 function methods.setting(asset, name, options)
-	return setting(path_of(asset, "setting", name), options)
+	return setting(path_of(asset, "setting", name), options, own[asset].parallel)
 end
 
 function methods.command(asset, name, options)
-	command(path_of(asset, "command", name), options)
+	command(path_of(asset, "command", name), options, own[asset].parallel)
 end
 
 -- One value; -> must the caller sync?
@@ -152,15 +153,26 @@ function methods.push(asset, name, value, options)
 	end
 end
 
-local meta = check.object(methods, function(asset)
-	return "the asset " .. own[asset].id
-end)
+local meta = {
+	__index = function(asset, name)
+		return methods[name] or core.fail('the asset %s has no "%s"%s',
+			own[asset].id, tostring(name), check.meant(tostring(name), methods))
+	end,
+	__newindex = function(asset)
+		core.fail("the asset %s cannot be changed: use :variable, :setting or :command", own[asset].id)
+	end,
+	__tostring = function(asset)
+		return ("asset %s"):format(own[asset].id)
+	end,
+	__metatable = false,
+}
 
 local assets = {}
 
 return function(id, options)
 	check.argument("asset", 1, id, "string")
-	options = check.fields(("asset %s"):format(id), options, { label = "string" })
+	local kinds = { label = "string", parallel = "boolean" }
+	options = check.fields(("asset %s"):format(id), options, kinds)
 	if not id:find("^[%w_-]+$") then
 		core.fail('asset: "%s" is not an id: letters, digits, _ and -', id)
 	end
@@ -170,6 +182,9 @@ return function(id, options)
 	if not assets[id] then
 		assets[id] = setmetatable({}, meta)
 		own[assets[id]] = { id = id, points = {} }
+	end
+	if options.parallel ~= nil then
+		own[assets[id]].parallel = options.parallel
 	end
 	return assets[id]
 end

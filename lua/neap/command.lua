@@ -27,7 +27,7 @@ local function params_of(what, params)
 	return list
 end
 
-return function(path, options)
+return function(path, options, parallel)
 	local what = "command " .. path
 	options = check.fields(what, options, kinds)
 	if not options.run then
@@ -36,7 +36,7 @@ return function(path, options)
 	local timeout = options.timeout or 30000
 	local handle = core.declare({ kind = "command", path = path, label = options.label,
 		params = params_of(what, options.params), timeout = timeout, ttl = options.ttl or 600000,
-		repeatable = options.repeatable })
+		repeatable = options.repeatable, parallel = parallel })
 	handlers[handle] = {
 		command = function(job, params)
 			local _ <close> = job

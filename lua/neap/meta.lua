@@ -29,7 +29,8 @@ local asset_methods = {}
 
 --- Makes an asset, or gives the one of that id.
 ---@param id string letters, digits, _ and -
----@param options? { label?: string } label: what the server shows
+---@param options? { label?: string, parallel?: boolean } label: what the server shows; parallel:
+--- tasks on it run side by side, not one after the other
 ---@return neap.asset
 function asset(id, options) end
 
@@ -53,6 +54,7 @@ function asset(id, options) end
 --- Reads at the start and then each period; needs read. A time that is missed is skipped.
 ---@field every? neap.period
 ---@field timeout? neap.duration # of read: 10s if left out
+---@field ttl? neap.duration # a task that is older is refused: never if left out
 ---@field report? neap.report # needs every
 
 --- Declares a variable. A read that fails is that variable's matter alone: told in the log once
@@ -94,6 +96,7 @@ function asset_methods:group(options) end
 --- "write": the handler runs when the agent starts, with old = nil; "none" if left out.
 ---@field at_start? "none"|"write"
 ---@field timeout? neap.duration # of read and of write: 10s if left out
+---@field ttl? neap.duration # a task that is older is refused: never if left out
 
 --- Declares a setting: the server may write it, and it survives a restart. A kept value that does
 --- not fit any more falls back to the default, with a warning.
@@ -183,6 +186,18 @@ function every(period, name, run) end
 ---@param event neap.event
 ---@param run fun(reason?: string)
 function on(event, run) end
+
+---@class neap.software
+---@field type string
+---@field revision string
+---@field url string
+
+--- Runs a function when the server sends software to install, as one task: a script for the device,
+--- and no more. It refuses like a command, and is not run again after a crash.
+---@param event "install"
+---@param run fun(software: neap.software): boolean?, string?
+---@param options? { timeout?: neap.duration } # of run: 30m if left out
+function on(event, run, options) end
 
 --- Waits. In handlers only, not while the script loads.
 ---@param duration neap.duration

@@ -1,4 +1,5 @@
--- Why a handler refused, or nil: it raised, or returned nil, "why" or false.
+-- What a guarded call of a handler gave -> why it refused, or nil: it raised, or returned false or
+-- nil, "why".
 return function(ok, value, why)
 	if not ok then
 		return tostring(value)

@@ -9,6 +9,7 @@ local kinds = {
 	type = "string", label = "string", unit = "string", policy = "string",
 	default = "any", min = "number", max = "number",
 	read = "function", write = "function", at_start = "string", timeout = "duration",
+	ttl = "duration",
 }
 local starts = { none = true, write = true }
 
@@ -152,12 +153,22 @@ function methods.set(object, value)
 	end
 end
 
-local meta = check.object(methods, function(object)
-	return "the setting " .. own[object].path
-end)
+local meta = {
+	__index = function(object, name)
+		return methods[name] or core.fail('the setting %s has no "%s"%s; it has :get() and :set()',
+			own[object].path, tostring(name), check.meant(tostring(name), methods))
+	end,
+	__newindex = function(object)
+		core.fail("the setting %s is changed by :set(value)", own[object].path)
+	end,
+	__tostring = function(object)
+		return ("setting %s"):format(own[object].path)
+	end,
+	__metatable = false,
+}
 
 -- path, options as the script gave them -> the object
-return function(path, options)
+return function(path, options, parallel)
 	local what = "setting " .. path
 	options = check.fields(what, options, kinds)
 	if options.at_start and not starts[options.at_start] then
@@ -174,6 +185,7 @@ return function(path, options)
 		kind = "setting", path = path, type = options.type, label = options.label,
 		unit = options.unit, policy = options.policy or "default", min = options.min,
 		max = options.max, default = options.default, readable = true, timeout = timeout,
+		ttl = options.ttl, parallel = parallel,
 	})
 	local default = options.default
 	if default ~= nil then

@@ -91,6 +91,12 @@ static void each_policy_has_its_queue(void **state)
 	assert_int_equal(queue_figures(find_queue(rig, "default")).waiting, 2);
 	assert_int_equal(queue_figures(find_queue(rig, "answers")).waiting, 1);
 
+	struct record ack;
+	assert_int_equal(ingest_ack(rig->ingest, "a uid / of any form", "why not", NULL), 1);
+	assert_true(queue_peek(find_queue(rig, "acks"), LANE_FRESH, &ack));
+	assert_string_equal(ack.sample.path, "a uid / of any form");
+	assert_memory_equal(ack.sample.value.text.data, "why not", 7);
+
 	/* a policy that comes with a reload */
 	struct declaration late = {.where = "other.lua:1"};
 	policy_init(&late.policy, "late");

@@ -57,9 +57,37 @@ static void reads_of_one_task_go_together(void **state)
 	turns_free(turns);
 }
 
+static void parallel_work_waits_for_nothing(void **state)
+{
+	struct turns *turns = turns_new();
+	struct turn slow = {.task = &task_a}, waits = {.task = &task_b};
+	struct turn free[2] = {
+	    {.task = &task_a, .parallel = true}, {.task = &task_b, .parallel = true}};
+
+	(void)state;
+	turns_add(turns, &slow, "m.a");
+	assert_ptr_equal(turns_next(turns), &slow);
+	turns_add(turns, &waits, "m.a");
+	turns_add(turns, &free[0], "m.a");
+	turns_add(turns, &free[1], "m.a");
+	assert_int_equal(turns_waiting(turns), 3);
+	assert_ptr_equal(turns_next(turns), &free[0]);
+	assert_ptr_equal(turns_next(turns), &free[1]);
+	assert_null(turns_next(turns));
+	turns_end(turns, &free[0]);
+	assert_null(turns_next(turns));
+	turns_end(turns, &slow);
+	assert_ptr_equal(turns_next(turns), &waits);
+	turns_end(turns, &free[1]);
+	turns_end(turns, &waits);
+	assert_int_equal(turns_waiting(turns), 0);
+	turns_free(turns);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(parallel_work_waits_for_nothing),
 	    cmocka_unit_test(work_on_one_asset_takes_turns),
 	    cmocka_unit_test(reads_of_one_task_go_together),
 	};

@@ -90,7 +90,8 @@ sub wait_for {
 # The ends of the logs, for the one who has to find out why.
 sub tails {
     my $text = '';
-    for my $log (sort glob(test_dir() . '/*.log')) {
+    my @logs = glob(test_dir() . '/*.log');
+    for my $log (sort @logs) {
         my @lines = split /\n/, slurp($log);
         splice(@lines, 0, -12) if @lines > 12;
         $text .= "--- $log\n" . join('', map { "$_\n" } @lines);
@@ -180,7 +181,7 @@ sub free_port {
 # --- programs under test ---
 
 # A program in the background, its output and errors in a log. Options: name, run => 1 (under NEAP_RUN), input => 1 (it
-# hears what tell() says; else its input is empty), env => { NAME => value }.
+# hears what tell() says; else its input is empty).
 sub start_program {
     my ($option, @command) = @_;
     return NeapTest::Program->start($option, @command);
@@ -201,7 +202,7 @@ use warnings;
 sub start {
     my ($class, $option, @command) = @_;
     my $name = $option->{name} // 'program';
-    my $self = bless { name => $name, command => [ $option->{run} ? @run : (), @command ], env => $option->{env} }, $class;
+    my $self = bless { name => $name, command => [ $option->{run} ? @run : (), @command ] }, $class;
     $self->{log_name} = NeapTest::test_dir() . "/$name" . ++$count . '.log';
     if ($option->{input}) {
         $self->{fifo} = "$self->{log_name}.fifo";
@@ -216,7 +217,6 @@ sub start {
 sub again {
     my ($self) = @_;
     die "$self->{name} is still running" if $self->{pid} && !NeapTest::ended($self->{pid});
-    local %ENV = (%ENV, %{ $self->{env} // {} });
     $self->{pid} = NeapTest::spawn($self->{fifo} // '/dev/null', $self->{log_name}, undef, @{ $self->{command} });
     return $self;
 }
