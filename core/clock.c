@@ -131,6 +131,21 @@ struct stamp clock_stamp(const struct clock *clock)
 	};
 }
 
+struct stamp clock_stamp_at(const struct clock *clock, int64_t monotonic_ns)
+{
+	struct stamp stamp = clock_stamp(clock);
+	int64_t age_ms = (read_us(CLOCK_MONOTONIC) - monotonic_ns / 1000) / 1000;
+
+	stamp.wall_ms -= age_ms;
+	stamp.mono_ms -= age_ms;
+	return stamp;
+}
+
+int64_t clock_io_ms(void)
+{
+	return read_us(CLOCK_BOOTTIME) / 1000;
+}
+
 const uint8_t *clock_boot_id(const struct clock *clock)
 {
 	return clock->boot_id;

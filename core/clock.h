@@ -45,6 +45,13 @@ struct stamp clock_stamp(const struct clock *clock);
  * own; a virtual clock's follows from the time it began at. */
 const uint8_t *clock_boot_id(const struct clock *clock);
 
+/* The stamp of what the kernel dated by CLOCK_MONOTONIC, in ns. That clock stands still while the
+ * device sleeps: right if it has not slept since. */
+struct stamp clock_stamp_at(const struct clock *clock, int64_t monotonic_ns);
+
+/* Any thread, and real even beside a virtual clock: for the deadlines of I/O. */
+int64_t clock_io_ms(void);
+
 /* Looks whether the clock has become set (it does so here or in clock_declare_set, and is told of
  * here once), and whether it jumped against the monotonic one since the last call. Call about once
  * a second. */
