@@ -114,6 +114,18 @@ static bool on_no_certificate(const struct words *words)
 	return true;
 }
 
+/* Under TLS 1.3 the alert comes after the handshake, and is lost if our CONNECT crosses it. */
+static bool on_hang_up_after_asking(const struct words *words)
+{
+	if (!words->config->broker.tls.cert[0])
+		return on_no_certificate(words);
+	SAY(words,
+	    "the broker probably does not accept this device's certificate %s (it hung up after asking "
+	    "for it): it must be signed by the CA that the broker trusts, and not be expired",
+	    words->config->broker.tls.cert);
+	return true;
+}
+
 static bool on_alert(const struct words *words)
 {
 	int alert = words->failure->evidence.alert;
@@ -127,8 +139,8 @@ static bool on_alert(const struct words *words)
 	if (!cert[0])
 		return on_no_certificate(words);
 	SAY(words,
-	    "the broker does not accept this device's certificate %s: %s: it must be signed by the "
-	    "CA that the broker trusts, and not be expired",
+	    "the broker does not accept this device's certificate %s: %s: it must be signed by the CA "
+	    "that the broker trusts, and not be expired",
 	    cert, tls_alert_text(alert));
 	return true;
 }
@@ -173,8 +185,8 @@ static bool on_silence(const struct words *words)
 		SAY(words, "the TLS handshake failed%s%s (is port %d of \"%s\" one for TLS?)",
 		    failure->evidence.words[0] ? ": " : "", failure->evidence.words, failure->port,
 		    failure->host);
-	else if (failure->tls && failure->evidence.asked && !words->config->broker.tls.cert[0])
-		return on_no_certificate(words);
+	else if (failure->tls && failure->evidence.asked && !slow)
+		return on_hang_up_after_asking(words);
 	else if (failure->tls)
 		SAY(words, "%s (is port %d of \"%s\" one for MQTT?)", end, failure->port, failure->host);
 	else

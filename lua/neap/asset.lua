@@ -153,19 +153,9 @@ function methods.push(asset, name, value, options)
 	end
 end
 
-local meta = {
-	__index = function(asset, name)
-		return methods[name] or core.fail('the asset %s has no "%s"%s',
-			own[asset].id, tostring(name), check.meant(tostring(name), methods))
-	end,
-	__newindex = function(asset)
-		core.fail("the asset %s cannot be changed: use :variable, :setting or :command", own[asset].id)
-	end,
-	__tostring = function(asset)
-		return ("asset %s"):format(own[asset].id)
-	end,
-	__metatable = false,
-}
+local meta = check.object(methods, function(asset)
+	return "the asset " .. own[asset].id
+end)
 
 local assets = {}
 

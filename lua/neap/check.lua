@@ -100,4 +100,19 @@ function check.closed(what, names)
 	})
 end
 
+-- The metatable of an object that a script holds: methods only. `name_of` gives "the asset m".
+function check.object(methods, name_of)
+	return {
+		__index = function(object, name)
+			return methods[name] or core.fail('%s has no "%s"%s', name_of(object), tostring(name),
+				check.meant(tostring(name), methods))
+		end,
+		__newindex = function(object, name)
+			core.fail('%s cannot be changed: "%s"', name_of(object), tostring(name))
+		end,
+		__tostring = name_of,
+		__metatable = false,
+	}
+end
+
 return check

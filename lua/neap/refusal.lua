@@ -1,5 +1,4 @@
--- What a guarded call of a handler gave -> why it refused, or nil: it raised, or returned false or
--- nil, "why".
+-- Why a handler refused, or nil: it raised, or returned nil, "why" or false.
 return function(ok, value, why)
 	if not ok then
 		return tostring(value)

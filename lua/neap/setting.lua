@@ -153,19 +153,9 @@ function methods.set(object, value)
 	end
 end
 
-local meta = {
-	__index = function(object, name)
-		return methods[name] or core.fail('the setting %s has no "%s"%s; it has :get() and :set()',
-			own[object].path, tostring(name), check.meant(tostring(name), methods))
-	end,
-	__newindex = function(object)
-		core.fail("the setting %s is changed by :set(value)", own[object].path)
-	end,
-	__tostring = function(object)
-		return ("setting %s"):format(own[object].path)
-	end,
-	__metatable = false,
-}
+local meta = check.object(methods, function(object)
+	return "the setting " .. own[object].path
+end)
 
 -- path, options as the script gave them -> the object
 return function(path, options, parallel)

@@ -181,7 +181,7 @@ sub free_port {
 # --- programs under test ---
 
 # A program in the background, its output and errors in a log. Options: name, run => 1 (under NEAP_RUN), input => 1 (it
-# hears what tell() says; else its input is empty).
+# hears what tell() says; else its input is empty), env => { NAME => value }.
 sub start_program {
     my ($option, @command) = @_;
     return NeapTest::Program->start($option, @command);
@@ -202,7 +202,7 @@ use warnings;
 sub start {
     my ($class, $option, @command) = @_;
     my $name = $option->{name} // 'program';
-    my $self = bless { name => $name, command => [ $option->{run} ? @run : (), @command ] }, $class;
+    my $self = bless { name => $name, command => [ $option->{run} ? @run : (), @command ], env => $option->{env} }, $class;
     $self->{log_name} = NeapTest::test_dir() . "/$name" . ++$count . '.log';
     if ($option->{input}) {
         $self->{fifo} = "$self->{log_name}.fifo";
@@ -217,6 +217,7 @@ sub start {
 sub again {
     my ($self) = @_;
     die "$self->{name} is still running" if $self->{pid} && !NeapTest::ended($self->{pid});
+    local %ENV = (%ENV, %{ $self->{env} // {} });
     $self->{pid} = NeapTest::spawn($self->{fifo} // '/dev/null', $self->{log_name}, undef, @{ $self->{command} });
     return $self;
 }
