@@ -52,41 +52,54 @@ size_t number_from_int(char out[NUMBER_TEXT], int64_t value)
 	return len;
 }
 
+const double number_powers[NUMBER_DECIMALS + 1] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9};
+
+bool number_decimals(double value, unsigned *decimals, int64_t *n)
+{
+	double size = fabs(value);
+
+	for (unsigned k = *decimals; k <= NUMBER_DECIMALS; k++) {
+		double scaled = size * number_powers[k];
+		if (!(scaled < NUMBER_EXACT - 1))
+			return false;
+		*n = (int64_t)(scaled + 0.5);
+		/* a variable of its own: rounded to a double also where the processor computes with more */
+		double back = (double)*n / number_powers[k];
+		if (back != size)
+			continue;
+		*n = value < 0 ? -*n : *n;
+		*decimals = k;
+		return true;
+	}
+	return false;
+}
+
 /*
- * Most readings have few decimals: for some small k the whole number n nearest to value * 10^k has
- * at most 15 digits, and n / 10^k is the value. Then n's digits with a point in them read back as
- * the same double, because n and 10^k are exact and the division rounds as a reader does. It is the
- * text that %.15g gives, at a fraction of its cost. Below 1e-4 %g is shorter, with its exponent.
+ * Most readings have few decimals: n's digits with a point in them read back as the same double,
+ * because n and the power of ten are exact and the division rounds as a reader does. It is the text
+ * that %.15g gives, at a fraction of its cost. Below 1e-4 %g is shorter, with its exponent.
  */
 static size_t few_decimals(char *out, double value)
 {
-	static const double powers[] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9};
 	double size = fabs(value);
+	unsigned k = 0;
+	int64_t n;
 
-	if (size >= 1e15 || (size < 1e-4 && size != 0))
+	if ((size < 1e-4 && size != 0) || !number_decimals(size, &k, &n))
 		return 0;
-	for (size_t k = 0; k < sizeof powers / sizeof *powers; k++) {
-		double scaled = size * powers[k];
-		if (scaled >= 1e15 - 1)
-			return 0;
-		uint64_t n = (uint64_t)(scaled + 0.5);
-		if ((double)n / powers[k] != size)
-			continue;
-		char digits[24];
-		size_t count = put_digits(digits, n, k + 1), len = 0;
-		if (signbit(value))
-			out[len++] = '-';
-		memcpy(out + len, digits, count - k);
-		len += count - k;
-		if (k > 0) {
-			out[len++] = '.';
-			memcpy(out + len, digits + count - k, k);
-			len += k;
-		}
-		out[len] = '\0';
-		return len;
+	char digits[24];
+	size_t count = put_digits(digits, (uint64_t)n, k + 1), len = 0;
+	if (signbit(value))
+		out[len++] = '-';
+	memcpy(out + len, digits, count - k);
+	len += count - k;
+	if (k > 0) {
+		out[len++] = '.';
+		memcpy(out + len, digits + count - k, k);
+		len += k;
 	}
-	return 0;
+	out[len] = '\0';
+	return len;
 }
 
 size_t number_from_double(char out[NUMBER_TEXT], double value)

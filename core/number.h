@@ -2,6 +2,7 @@
 #ifndef NEAP_CORE_NUMBER_H
 #define NEAP_CORE_NUMBER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -11,6 +12,14 @@
  * is "23.2", 1e300 is "1e+300"; -0.0 is "-0". JSON's number form. */
 size_t number_from_double(char out[NUMBER_TEXT], double value);
 size_t number_from_int(char out[NUMBER_TEXT], int64_t value);
+
+/* The value as n / 10^decimals, with the fewest decimals from `*decimals` on that give back the
+ * very same double. False: more than NUMBER_DECIMALS would be needed, or n would have more than 15
+ * digits. */
+#define NUMBER_DECIMALS 9
+#define NUMBER_EXACT    1e15 /* whole numbers below that, their sums and differences are exact */
+extern const double number_powers[NUMBER_DECIMALS + 1]; /* of ten */
+bool number_decimals(double value, unsigned *decimals, int64_t *n);
 
 /* Reads what is wholly a number in JSON's form. Without fraction and exponent, and within 64 bits,
  * it is an integer; else, and -0, a double, which is infinite if the number is too large for one.

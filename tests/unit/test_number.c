@@ -117,6 +117,41 @@ static void assert_double(const char *text, double expected)
 }
 
 /* Where localedef can make a locale whose point is a comma. */
+static void decimals_are_counted(void **unused)
+{
+	static const struct {
+		double value;
+		unsigned from, decimals;
+		int64_t n;
+	} cases[] = {
+	    {0, 0, 0, 0},
+	    {-0.0, 0, 0, 0},
+	    {30, 0, 0, 30},
+	    {-23.5, 0, 1, -235},
+	    {-23.5, 3, 3, -23500},
+	    {49.455177, 0, 6, 49455177},
+	    {1e-9, 0, 9, 1},
+	    {999999999999998, 0, 0, 999999999999998},
+	};
+	static const double none[] = {1e-10, 0.1 + 0.2, 1e15, -1e300, INFINITY, NAN};
+	unsigned decimals;
+	int64_t n;
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		decimals = cases[i].from;
+		assert_true(number_decimals(cases[i].value, &decimals, &n));
+		assert_int_equal(decimals, cases[i].decimals);
+		assert_int_equal(n, cases[i].n);
+	}
+	for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+		decimals = 0;
+		assert_false(number_decimals(none[i], &decimals, &n));
+	}
+	decimals = 2;
+	assert_false(number_decimals(99999999999999, &decimals, &n));
+}
+
 static void no_locale_matters(void **unused)
 {
 	(void)unused;
@@ -274,6 +309,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(doubles_print_as_expected),
 	    cmocka_unit_test(random_doubles_read_back),
+	    cmocka_unit_test(decimals_are_counted),
 	    cmocka_unit_test(no_locale_matters),
 	    cmocka_unit_test(integers_print),
 	    cmocka_unit_test(numbers_are_read),
