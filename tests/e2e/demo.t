@@ -31,6 +31,6 @@ END
     local $ENV{PATH} = "$folder:$ENV{PATH}";
     ($status, $text) = demo();
     is($status, 1, 'exit status when a message is withheld') or diag($text);
-    like($text, qr/^demo: no end to the missing numbers of 1 to \d+/m, 'and why');
+    like($text, qr/^demo: no end to the missing numbers of 1 to \d+/m, 'and why') or diag($text);
 }
 done_testing();
