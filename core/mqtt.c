@@ -1,11 +1,11 @@
 /*
  * The link's states. All here is the loop's thread; paho's threads end in mqtt_bridge.c.
  *
- *   idle -> lookup -> connect -> subscribe -> up          idle: waiting or refused, until next_try
- *              \         \          \          \
- *               `-> idle  `-> knock  `-> closing `-> idle (lost)
- *                               `-> idle  `-> idle, or destroying when stopping or dropping the
- * session
+ *   idle -> trying -> subscribing -> up       idle: waiting or refused, until next_try
+ *             |            |         |
+ *             `-> idle     `---------+-> idle: the connection was lost
+ *                                    `-> closing -> idle, or destroying: at the stop, or when the
+ *                                                   session is dropped
  *
  * One timer is aimed at whatever is due next; the clock, not the timer, decides whether it is.
  *
@@ -22,35 +22,30 @@
 #include "core/mqtt.h"
 
 #include "core/backoff.h"
-#include "core/buf.h"
-#include "core/fileio.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "core/mqtt_bridge.h"
-#include "core/mqtt_dial.h"
 #include "core/mqtt_reason.h"
 #include "core/mqtt_socket.h"
+#include "core/mqtt_try.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 
 enum {
 	TICK_MAX_MS = 30 * 1000, /* the timer stands still while the device sleeps, the clock not */
-	CONNECT_MIN_S = 5,       /* paho looks at its time-outs every 3 s */
-	CONNECT_SPARE_MS = 15 * 1000, /* that paho's own time-out may come late */
-	KNOCK_MS = 3 * 1000,
+	TRY_SPARE_MS =
+	    90 * 1000,       /* beyond puback_timeout: look-ups are slow, and paho's time-outs late */
 	CLOSE_MS = 2 * 1000, /* for DISCONNECT, then once more for the socket's end */
 	LASTING_MS = 10 * 1000,
 	SHORT_LIVES = 3,     /* in a row: then it is no chance */
 	REFUSED_FACTOR = 10, /* of reconnect.min: the shortest delay after a refusal */
 	REFUSED_MAX_MS = 60 * 60 * 1000,
-	PASSWORD_MAX = 4096,
 };
 
-enum phase { IDLE, LOOKUP, CONNECT, KNOCK, SUBSCRIBE, UP, CLOSING, DESTROYING, STOPPED };
+enum phase { IDLE, TRYING, SUBSCRIBING, UP, CLOSING, DESTROYING, STOPPED };
 
 enum drop {
 	DROP_NONE,
@@ -68,33 +63,28 @@ struct mqtt {
 
 	struct tls_watch *watch;
 	struct bridge *bridge;
-	struct dial *dial;
+	struct mqtt_try *attempt;
 	uv_timer_t timer;
 
 	enum phase phase;
 	enum drop drop;
 	int64_t deadline_ms; /* of the phase; 0: none */
 	size_t url;          /* index of the present or next address */
-	char host[256];
-	int port;
-	int socket; /* paho's; -1: not found */
-	struct sockaddr_storage address;
-	struct mqtt_failure failure; /* of the present try */
+	int socket;          /* paho's; -1: not found */
 
 	struct backoff absent, refused;
 	unsigned refusals;    /* in this round through the addresses */
 	unsigned short_lives; /* in a row */
-	int64_t up_since_ms;
-	int64_t progress_ms; /* the last PUBACK, or when waiting for one began */
-	bool broken;         /* we shut the socket down, and status.reason says why */
+	int64_t up_since_ms;  /* or when the last try began */
+	int64_t progress_ms;  /* the last PUBACK, or when waiting for one began */
+	bool broken;          /* we shut the socket down, and status.reason says why */
 
 	bool stopping;
-	int64_t stop_by_ms;
 	void (*stopped)(void *ctx);
 	int closing; /* handles still to close in mqtt_free */
 };
 
-static void try_now(struct mqtt *mqtt);
+static void connected(struct mqtt *mqtt, bool session_present);
 static void on_destroyed(void *ctx);
 
 /* --- time --- */
@@ -204,191 +194,33 @@ static void give_way(struct mqtt *mqtt, bool refused)
 		wait_or_end(mqtt, LINK_WAITING, backoff_next_ms(&mqtt->absent, random));
 }
 
-static void fail(struct mqtt *mqtt)
-{
-	struct link_status *status = &mqtt->status;
-	char now[24] = "";
-	time_t wall = (time_t)(clock_wall_ms(mqtt->clock) / 1000);
-	struct tm tm;
-
-	if (gmtime_r(&wall, &tm) && strftime(now, sizeof now, "%Y-%m-%d %H:%M", &tm) == 0)
-		now[0] = '\0';
-	mqtt->failure.now = now;
-	mqtt->failure.clock_set = clock_is_set(mqtt->clock);
-	bool refused =
-	    mqtt_reason_of_failure(&mqtt->failure, mqtt->config, status->reason, sizeof status->reason);
-	log_line(refused ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, "mqtt", "connection to %s %s: %s",
-	    status->url, refused ? "refused" : "failed", status->reason);
-	give_way(mqtt, refused);
-}
-
-static void fail_locally(struct mqtt *mqtt, const char *why)
-{
-	mqtt->failure.local = why;
-	fail(mqtt);
-}
-
 /* --- trying --- */
-
-/* Where the name and port begin and end: "tcp://HOST:PORT", HOST in brackets if it holds colons. */
-static void split_url(struct mqtt *mqtt, const char *url)
-{
-	const char *host = strstr(url, "://") ? strstr(url, "://") + 3 : url;
-	const char *colon = strrchr(host, ':');
-	size_t len = colon ? (size_t)(colon - host) : strlen(host);
-
-	mqtt->port = colon ? (int)strtol(colon + 1, NULL, 10) : 0;
-	if (len >= 2 && host[0] == '[' && host[len - 1] == ']') {
-		host++;
-		len -= 2;
-	}
-	snprintf(mqtt->host, sizeof mqtt->host, "%.*s", (int)len, host);
-}
-
-static bool is_tls(const char *url)
-{
-	return strncmp(url, "ssl:", 4) == 0;
-}
-
-/* The numeric address for paho, so that it looks nothing up; over TLS it needs the name. */
-static void paho_url(const struct mqtt *mqtt, char *out, size_t size)
-{
-	char ip[INET6_ADDRSTRLEN] = "";
-	const struct sockaddr *address = (const struct sockaddr *)&mqtt->address;
-
-	if (is_tls(mqtt->status.url)) {
-		snprintf(out, size, "%s", mqtt->status.url);
-		return;
-	}
-	uv_ip_name(address, ip, sizeof ip);
-	snprintf(out, size, address->sa_family == AF_INET6 ? "tcp://[%s]:%d" : "tcp://%s:%d", ip,
-	    mqtt->port);
-}
-
-/* 0, or -1 and the text of `err`. */
-static int read_password(const struct mqtt *mqtt, struct buf *out, struct err *err)
-{
-	const char *file = mqtt->config->broker.password_file;
-
-	if (!file[0]) {
-		buf_text(out, mqtt->config->broker.password);
-		return 0;
-	}
-	if (fileio_read(file, PASSWORD_MAX, out, err) != 0) {
-		err_prefix(err, "broker.password_file: ");
-		return -1;
-	}
-	while (out->len > 0 && (out->data[out->len - 1] == '\n' || out->data[out->len - 1] == '\r'))
-		out->len--;
-	if (out->len == 0)
-		return err_set(err, "broker.password_file: %s is empty: write the password into it", file);
-	return 0;
-}
-
-static void connect_paho(struct mqtt *mqtt)
-{
-	const struct config *config = mqtt->config;
-	struct buf password = {0};
-	struct err err = {0};
-	char url[sizeof mqtt->status.url];
-	int64_t timeout_s = config->broker.puback_timeout_ms / 1000;
-
-	timeout_s = timeout_s < CONNECT_MIN_S ? CONNECT_MIN_S : timeout_s;
-	if (read_password(mqtt, &password, &err) != 0) {
-		buf_free(&password);
-		fail_locally(mqtt, err.text);
-		return;
-	}
-	paho_url(mqtt, url, sizeof url);
-	struct bridge_connect options = {
-	    .url = url,
-	    .username = config->broker.username,
-	    .password = password.len > 0 ? buf_str(&password) : NULL,
-	    .password_len = password.len,
-	    .ca = config->broker.tls.ca,
-	    .cert = config->broker.tls.cert,
-	    .key = config->broker.tls.key,
-	    .clean = mqtt->drop == DROP_SESSION,
-	    .keepalive_s = (int)((config->broker.keepalive_ms + 999) / 1000),
-	    .timeout_s = (int)timeout_s,
-	};
-	tls_watch_begin(mqtt->watch, mqtt->host);
-	mqtt->up_since_ms = now_ms(mqtt);
-	int status = bridge_connect(mqtt->bridge, &options);
-	buf_free(&password);
-	if (status != 0) {
-		fail_locally(mqtt, "the MQTT library is still busy with the last connection");
-		return;
-	}
-	enter(mqtt, CONNECT, timeout_s * 1000 + CONNECT_SPARE_MS);
-}
-
-static void on_lookup(void *ctx, int status, const struct sockaddr *address)
-{
-	struct mqtt *mqtt = ctx;
-
-	mqtt->dial = NULL;
-	if (status != 0) {
-		mqtt->failure.lookup = status;
-		fail(mqtt);
-		return;
-	}
-	memcpy(&mqtt->address, address,
-	    address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in));
-	connect_paho(mqtt);
-}
 
 static void try_now(struct mqtt *mqtt)
 {
 	const char *url = mqtt->config->broker.urls[mqtt->url];
 
 	snprintf(mqtt->status.url, sizeof mqtt->status.url, "%s", url);
-	split_url(mqtt, url);
-	mqtt->failure = (struct mqtt_failure){
-	    .host = mqtt->host, .port = mqtt->port, .tls = is_tls(url), .evidence.alert = -1};
 	mqtt->broken = false;
-	enter(mqtt, LOOKUP, 0);
-	mqtt->dial = dial_lookup(mqtt->loop, mqtt->host, mqtt->port, on_lookup, mqtt);
-	if (mqtt->dial)
-		set_state(mqtt, LINK_CONNECTING);
-	else
-		fail_locally(mqtt, "broker.url: the host name cannot be looked up: check its spelling");
+	mqtt->up_since_ms = now_ms(mqtt);
+	enter(mqtt, TRYING, mqtt->config->broker.puback_timeout_ms + TRY_SPARE_MS);
+	mqtt_try_start(mqtt->attempt, url, mqtt->drop == DROP_SESSION);
+	set_state(mqtt, LINK_CONNECTING);
 }
 
-/* --- finding out why it failed --- */
-
-static void on_knock(void *ctx, int status, const struct sockaddr *address)
+static void on_tried(void *ctx, const struct mqtt_try_result *result)
 {
 	struct mqtt *mqtt = ctx;
-	struct err err;
+	struct link_status *status = &mqtt->status;
 
-	(void)address;
-	mqtt->dial = NULL;
-	mqtt->failure.knocked = true;
-	mqtt->failure.knock = status;
-	if (status == 0 && mqtt->failure.tls && tls_check_files(mqtt->config, &err) != 0)
-		fail_locally(mqtt, err.text);
-	else
-		fail(mqtt);
-}
-
-/* code: CONNACK's if above 0 */
-static void connect_failed(struct mqtt *mqtt, int code)
-{
-	struct mqtt_failure *failure = &mqtt->failure;
-
-	failure->waited_ms = now_ms(mqtt) - mqtt->up_since_ms;
-	failure->connack = code > 0 ? code : 0;
-	failure->evidence = tls_watch_evidence(mqtt->watch);
-	if (failure->connack || failure->evidence.verify_error || failure->evidence.alert >= 0) {
-		fail(mqtt);
+	if (result->connected) {
+		connected(mqtt, result->session_present);
 		return;
 	}
-	enter(mqtt, KNOCK, 0);
-	mqtt->dial =
-	    dial_knock(mqtt->loop, (const struct sockaddr *)&mqtt->address, KNOCK_MS, on_knock, mqtt);
-	if (!mqtt->dial)
-		fail(mqtt);
+	snprintf(status->reason, sizeof status->reason, "%s", result->reason);
+	log_line(result->refused ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, "mqtt", "connection to %s %s: %s",
+	    status->url, result->refused ? "refused" : "failed", status->reason);
+	give_way(mqtt, result->refused);
 }
 
 /* --- up and down --- */
@@ -397,7 +229,7 @@ static void close_link(struct mqtt *mqtt)
 {
 	enter(mqtt, CLOSING, CLOSE_MS);
 	if (bridge_disconnect(mqtt->bridge) != 0)
-		mqtt_socket_break(mqtt->socket, mqtt->port);
+		mqtt_socket_break(mqtt->socket, mqtt_try_port(mqtt->attempt));
 }
 
 /* Ends the connection for a reason of our own, which is told when paho reports it as lost. */
@@ -406,21 +238,21 @@ static void break_link(struct mqtt *mqtt, const char *why)
 	snprintf(mqtt->status.reason, sizeof mqtt->status.reason, "%s", why);
 	mqtt->broken = true;
 	mqtt->progress_ms = now_ms(mqtt);
-	if (mqtt_socket_break(mqtt->socket, mqtt->port) != 0)
+	if (mqtt_socket_break(mqtt->socket, mqtt_try_port(mqtt->attempt)) != 0)
 		bridge_disconnect(mqtt->bridge);
 	aim_timer(mqtt);
 }
 
 static void connected(struct mqtt *mqtt, bool session_present)
 {
-	mqtt->socket = mqtt_socket_adopt(mqtt->port);
+	mqtt->socket = mqtt_socket_adopt(mqtt_try_port(mqtt->attempt));
 	if (mqtt->drop == DROP_SESSION || mqtt->stopping) {
 		close_link(mqtt);
 		return;
 	}
 	log_info("mqtt", "connected to %s as \"%s\" (%s)", mqtt->status.url,
 	    mqtt->config->broker.client_id, session_present ? "the session goes on" : "a new session");
-	enter(mqtt, SUBSCRIBE, mqtt->config->broker.puback_timeout_ms);
+	enter(mqtt, SUBSCRIBING, mqtt->config->broker.puback_timeout_ms);
 	if (bridge_subscribe(mqtt->bridge, mqtt->config->topics.tasks) != 0)
 		log_debug("mqtt", "lost again before the subscription");
 }
@@ -482,9 +314,10 @@ static void closed(struct mqtt *mqtt)
 	}
 }
 
+/* A stop waits no longer than there is something in flight. */
 static void stop_in_grace(struct mqtt *mqtt)
 {
-	if (bridge_in_flight(mqtt->bridge) == 0 || now_ms(mqtt) >= mqtt->stop_by_ms)
+	if (mqtt->phase == UP && mqtt->stopping && bridge_in_flight(mqtt->bridge) == 0)
 		close_link(mqtt);
 }
 
@@ -500,10 +333,10 @@ static void on_timer(uv_timer_t *timer)
 	case IDLE:
 		try_now(mqtt);
 		break;
-	case CONNECT: /* paho forgot it: never seen, but a link must not hang for ever */
-		connect_failed(mqtt, 0);
+	case TRYING: /* never seen, but a link must not hang for ever */
+		mqtt_try_expire(mqtt->attempt);
 		break;
-	case SUBSCRIBE:
+	case SUBSCRIBING:
 		mqtt->deadline_ms = 0;
 		break_link(mqtt, "the broker did not answer the subscription in time");
 		break;
@@ -514,7 +347,7 @@ static void on_timer(uv_timer_t *timer)
 			break_link(mqtt, "no PUBACK came in time (broker.puback_timeout): the link is dead");
 		break;
 	case CLOSING: /* first the hard way, then as if it were done */
-		if (mqtt_socket_break(mqtt->socket, mqtt->port) == 0)
+		if (mqtt_socket_break(mqtt->socket, mqtt_try_port(mqtt->attempt)) == 0)
 			enter(mqtt, CLOSING, CLOSE_MS);
 		else
 			closed(mqtt);
@@ -532,24 +365,21 @@ static void on_session_event(struct mqtt *mqtt, const struct bridge_event *event
 	enum phase phase = mqtt->phase;
 
 	switch (event->kind) {
-	case BRIDGE_CONNECTED:
-		if (phase == CONNECT)
-			connected(mqtt, event->session_present);
-		break;
 	case BRIDGE_SUBSCRIBED:
-		if (phase == SUBSCRIBE)
+		if (phase == SUBSCRIBING)
 			subscribed(mqtt);
 		break;
 	case BRIDGE_SUBSCRIBE_FAILED:
-		if (phase == SUBSCRIBE && event->code > 0)
+		if (phase == SUBSCRIBING && event->code > 0)
 			subscribe_refused(mqtt);
 		break;
+	case BRIDGE_CONNECTED:
 	case BRIDGE_CONNECT_FAILED:
 	case BRIDGE_LOST:
 	case BRIDGE_DISCONNECTED:
-		if (phase == CONNECT)
-			connect_failed(mqtt, event->kind == BRIDGE_CONNECT_FAILED ? event->code : 0);
-		else if (phase == SUBSCRIBE || phase == UP)
+		if (phase == TRYING)
+			mqtt_try_event(mqtt->attempt, event);
+		else if (phase == SUBSCRIBING || phase == UP)
 			lost(mqtt);
 		else if (phase == CLOSING)
 			closed(mqtt);
@@ -567,11 +397,11 @@ static void on_event(void *ctx, const struct bridge_event *event)
 	case BRIDGE_ACKED:
 		mqtt->progress_ms = now_ms(mqtt);
 		mqtt->events.acked(mqtt->ctx, event->token);
-		if (mqtt->phase == UP && mqtt->stopping)
-			stop_in_grace(mqtt);
+		stop_in_grace(mqtt);
 		break;
 	case BRIDGE_FAILED:
 		mqtt->events.failed(mqtt->ctx, event->token);
+		stop_in_grace(mqtt);
 		break;
 	case BRIDGE_MESSAGE:
 		mqtt->status.messages_in++;
@@ -610,6 +440,11 @@ static void on_destroyed(void *ctx)
 /* --- what others call --- */
 
 static const struct bridge_calls bridge_calls = {.event = on_event, .arrived = on_arrived};
+
+static bool is_tls(const char *url)
+{
+	return strncmp(url, "ssl:", 4) == 0;
+}
 
 /* What paho cannot do. */
 static int check_urls(const struct config *config, struct err *err)
@@ -660,6 +495,7 @@ struct mqtt *mqtt_new(uv_loop_t *loop, struct clock *clock, const struct config 
 		free(mqtt);
 		return NULL;
 	}
+	mqtt->attempt = mqtt_try_new(loop, clock, config, mqtt->bridge, mqtt->watch, on_tried, mqtt);
 	uv_timer_init(loop, &mqtt->timer);
 	mqtt->timer.data = mqtt;
 	return mqtt;
@@ -702,12 +538,10 @@ void mqtt_drop_session(struct mqtt *mqtt)
 	if (mqtt->drop != DROP_NONE || mqtt->stopping)
 		return;
 	mqtt->drop = DROP_HANDLE;
-	if (mqtt->phase == SUBSCRIBE || mqtt->phase == UP) {
+	if (mqtt->phase == SUBSCRIBING || mqtt->phase == UP) {
 		close_link(mqtt);
-	} else if (mqtt->phase == IDLE || mqtt->phase == LOOKUP || mqtt->phase == KNOCK ||
-	           mqtt->phase == CONNECT) {
-		dial_cancel(mqtt->dial);
-		mqtt->dial = NULL;
+	} else if (mqtt->phase == IDLE || mqtt->phase == TRYING) {
+		mqtt_try_cancel(mqtt->attempt);
 		destroy_handle(mqtt);
 	}
 	if (mqtt->status.state != LINK_CONNECTING)
@@ -725,13 +559,11 @@ void mqtt_stop(struct mqtt *mqtt, int64_t grace_ms, void (*stopped)(void *ctx))
 		return;
 	mqtt->stopping = true;
 	mqtt->stopped = stopped;
-	dial_cancel(mqtt->dial);
-	mqtt->dial = NULL;
+	mqtt_try_cancel(mqtt->attempt);
 	if (mqtt->phase == UP) {
-		mqtt->stop_by_ms = now_ms(mqtt) + grace_ms;
-		enter(mqtt, UP, grace_ms);
+		enter(mqtt, UP, grace_ms > 0 ? grace_ms : 1);
 		stop_in_grace(mqtt);
-	} else if (mqtt->phase == SUBSCRIBE) {
+	} else if (mqtt->phase == SUBSCRIBING) {
 		close_link(mqtt);
 	} else if (mqtt->phase != CLOSING && mqtt->phase != DESTROYING) {
 		destroy_handle(mqtt);
@@ -742,6 +574,7 @@ static void close_one(struct mqtt *mqtt)
 {
 	if (--mqtt->closing > 0)
 		return;
+	mqtt_try_free(mqtt->attempt);
 	tls_watch_free(mqtt->watch);
 	free(mqtt);
 }

@@ -1,5 +1,6 @@
 #include "core/mqtt_dial.h"
 
+#include "core/err.h"
 #include "core/mem.h"
 
 #include <stdio.h>
@@ -14,8 +15,8 @@ struct dial {
 	uv_connect_t connect;
 	uv_tcp_t tcp;
 	uv_timer_t limit;
-	int fault;   /* connecting failed at once */
-	int closing; /* handles still to close */
+	int fault;   /* it failed at once */
+	int handles; /* still to close */
 };
 
 /* `done` may start the next dial: this one is out of the way before. */
@@ -47,38 +48,20 @@ static void on_lookup(uv_getaddrinfo_t *request, int status, struct addrinfo *li
 	free(dial);
 }
 
-struct dial *dial_lookup(uv_loop_t *loop, const char *host, int port, dial_done done, void *ctx)
-{
-	struct dial *dial = mem_alloc(sizeof *dial);
-	struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-	char service[8];
-
-	dial->done = done;
-	dial->ctx = ctx;
-	dial->lookup.data = dial;
-	snprintf(service, sizeof service, "%d", port);
-	if (uv_getaddrinfo(loop, &dial->lookup, on_lookup, host, service, &hints) != 0) {
-		free(dial);
-		return NULL;
-	}
-	return dial;
-}
-
 static void on_closed(uv_handle_t *handle)
 {
 	struct dial *dial = handle->data;
 
-	if (--dial->closing == 0)
+	if (--dial->handles == 0)
 		free(dial);
 }
 
 static void hang_up(struct dial *dial)
 {
-	if (dial->closing)
-		return;
-	dial->closing = 2;
-	uv_close((uv_handle_t *)&dial->tcp, on_closed);
-	uv_close((uv_handle_t *)&dial->limit, on_closed);
+	if (dial->tcp.data && !uv_is_closing((uv_handle_t *)&dial->tcp))
+		uv_close((uv_handle_t *)&dial->tcp, on_closed);
+	if (dial->limit.data && !uv_is_closing((uv_handle_t *)&dial->limit))
+		uv_close((uv_handle_t *)&dial->limit, on_closed);
 }
 
 static void on_connect(uv_connect_t *request, int status)
@@ -97,26 +80,50 @@ static void on_limit(uv_timer_t *timer)
 	hang_up(dial);
 }
 
-struct dial *dial_knock(
-    uv_loop_t *loop, const struct sockaddr *address, uint64_t limit_ms, dial_done done, void *ctx)
+static struct dial *new_dial(dial_done done, void *ctx)
 {
 	struct dial *dial = mem_alloc(sizeof *dial);
 
 	dial->done = done;
 	dial->ctx = ctx;
+	return dial;
+}
+
+static void start_limit(struct dial *dial, uv_loop_t *loop, uint64_t limit_ms)
+{
+	uv_timer_init(loop, &dial->limit);
+	dial->limit.data = dial;
+	dial->handles++;
+	uv_timer_start(&dial->limit, on_limit, dial->fault ? 0 : limit_ms, 0);
+}
+
+struct dial *dial_lookup(uv_loop_t *loop, const char *host, int port, dial_done done, void *ctx)
+{
+	struct dial *dial = new_dial(done, ctx);
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+	char service[8];
+
+	dial->lookup.data = dial;
+	snprintf(service, sizeof service, "%d", port);
+	dial->fault = uv_getaddrinfo(loop, &dial->lookup, on_lookup, host, service, &hints);
+	if (dial->fault)
+		start_limit(dial, loop, 0);
+	return dial;
+}
+
+struct dial *dial_knock(
+    uv_loop_t *loop, const struct sockaddr *address, uint64_t limit_ms, dial_done done, void *ctx)
+{
+	struct dial *dial = new_dial(done, ctx);
+
 	memcpy(&dial->address, address,
 	    address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in));
-	dial->connect.data = dial->tcp.data = dial->limit.data = dial;
-	if (uv_tcp_init(loop, &dial->tcp) != 0) {
-		free(dial);
-		return NULL;
-	}
-	uv_timer_init(loop, &dial->limit);
-	uv_timer_start(&dial->limit, on_limit, limit_ms, 0);
+	must(uv_tcp_init(loop, &dial->tcp) == 0);
+	dial->handles = 1;
+	dial->connect.data = dial->tcp.data = dial;
 	dial->fault = uv_tcp_connect(
 	    &dial->connect, &dial->tcp, (const struct sockaddr *)&dial->address, on_connect);
-	if (dial->fault != 0)
-		uv_timer_start(&dial->limit, on_limit, 0, 0);
+	start_limit(dial, loop, limit_ms);
 	return dial;
 }
 
@@ -125,7 +132,7 @@ void dial_cancel(struct dial *dial)
 	if (!dial)
 		return;
 	dial->done = NULL;
-	if (dial->tcp.data)
+	if (dial->handles > 0)
 		hang_up(dial);
 	else
 		uv_cancel((uv_req_t *)&dial->lookup);

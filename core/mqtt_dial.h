@@ -14,7 +14,8 @@
 
 struct dial;
 
-/* `status` is 0 or libuv's error; `address` has the port, and is only valid during the call. */
+/* `status` is 0 or libuv's error; `address` has the port, and is only valid during the call, which
+ * never comes from within one of ours. */
 typedef void (*dial_done)(void *ctx, int status, const struct sockaddr *address);
 
 /* Picks as paho does: the first IPv4 address, else the last of the others. */
