@@ -9,12 +9,14 @@ use Test::More;
 my $preload = (tool('x') =~ s{tools/x$}{}r) . 'writev_preload.so';
 plan(skip_all => "no $preload") if !-e $preload;
 
+my %env = (LD_PRELOAD => $preload, NEAP_WRITEV_FAILS => 250);
+$env{ASAN_OPTIONS} = join(':', $ENV{ASAN_OPTIONS} // (), 'verify_asan_link_order=0');    # the preload comes first
+
 my $broker = start_broker();
 my $sub    = subscribe($broker);
 my $relay  = start_relay($broker);
-my $probe  = start_program(
-    { name => 'probe', run => 1, input => 1, env => { LD_PRELOAD => $preload, NEAP_WRITEV_FAILS => 250 } },
-    tool('mqtt_probe'), 'url=tcp://127.0.0.1:' . $relay->port, 'max_ms=200');
+my $probe  = start_program({ name => 'probe', run => 1, input => 1, env => \%env }, tool('mqtt_probe'),
+    'url=tcp://127.0.0.1:' . $relay->port, 'max_ms=200');
 $probe->wait_log(qr/^state connected/m);
 $probe->tell('publish 1500 64');
 wait_for(sub { keys %{ { map { $_ => 1 } $probe->log =~ /^(acked \d+)$/mg } } >= 1500 }, 40, 'all to be acknowledged');
