@@ -109,7 +109,8 @@ size_t number_from_double(char out[NUMBER_TEXT], double value)
 		return len;
 
 	char text[NUMBER_TEXT];
-	for (int digits = DBL_DIG; digits <= DBL_DECIMAL_DIG; digits++) {
+	int first = fabs(value) < DBL_MIN ? 1 : DBL_DIG; /* a subnormal has fewer digits than that */
+	for (int digits = first; digits <= DBL_DECIMAL_DIG; digits++) {
 		(void)snprintf(text, sizeof text, "%.*g", digits, value);
 		if (strtod(text, NULL) == value)
 			break;

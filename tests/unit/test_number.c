@@ -42,7 +42,7 @@ static void doubles_print_as_expected(void **unused)
 	assert_string_equal(text_of(DBL_MAX), "1.7976931348623157e+308");
 	assert_string_equal(text_of(-DBL_MAX), "-1.7976931348623157e+308");
 	assert_string_equal(text_of(DBL_MIN), "2.2250738585072014e-308");
-	assert_string_equal(text_of(5e-324), "4.94065645841247e-324");
+	assert_string_equal(text_of(5e-324), "5e-324");
 }
 
 /* xorshift64*: the same numbers at each run */
