@@ -69,7 +69,8 @@ static void arm(struct scheduler *s)
 		return;
 	}
 	int64_t wait = next - clock_mono_ms(s->clock);
-	wait = wait < 0 ? 0 : wait > LOOK_MS ? LOOK_MS : wait;
+	/* never 0: libuv before 1.45 runs a timer that is due again at once, and nothing else */
+	wait = wait < 1 ? 1 : wait > LOOK_MS ? LOOK_MS : wait;
 	/* libuv counts from the time it cached at the start of the loop's turn */
 	uv_update_time(s->uv->loop);
 	must(uv_timer_start(s->uv, on_uv_timer, (uint64_t)wait, 0) == 0);
