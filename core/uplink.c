@@ -16,6 +16,7 @@
 #define LOWEST_BODY_LIMIT 512   /* what a size found by poison.h may shrink bodies to */
 #define ASIDE_MAX         65536 /* bytes of refused bodies kept for inspection */
 #define UNBLOCKED         INT64_MIN
+#define STUCK_MS          100 /* until the next try where something is due and cannot go */
 
 /* What the uplink knows of one queue, by the queue's name. */
 struct outlet {
@@ -371,7 +372,9 @@ static void start_flushes(struct uplink *uplink, int64_t now)
 
 static void on_timer(uv_timer_t *timer);
 
-static void arm_timer(struct uplink *uplink, int64_t now)
+/* Never at once: libuv before 1.45 runs a timer that its own callback sets to 0 again and again, and
+ * nothing else. */
+static void arm_timer(struct uplink *uplink, int64_t now, int64_t least_ms)
 {
 	int64_t next = INT64_MAX;
 
@@ -389,25 +392,28 @@ static void arm_timer(struct uplink *uplink, int64_t now)
 	if (next == INT64_MAX || !window_open(uplink))
 		uv_timer_stop(uplink->timer);
 	else
-		uv_timer_start(uplink->timer, on_timer, next > now ? (uint64_t)(next - now) : 0, 0);
+		uv_timer_start(
+		    uplink->timer, on_timer, (uint64_t)(next - now > least_ms ? next - now : least_ms), 0);
 }
 
 static void pump(struct uplink *uplink)
 {
 	int64_t now = clock_mono_ms(uplink->clock);
+	bool stuck = false;
 
 	if (uplink->pumping)
 		return;
 	uplink->pumping = true;
 	start_flushes(uplink, now);
-	while (window_open(uplink)) {
+	while (!stuck && window_open(uplink)) {
 		bool contended;
 		struct candidate candidate = next_candidate(uplink, now, &contended);
 
-		if (!candidate.queue || !send_one(uplink, &candidate, contended))
+		if (!candidate.queue)
 			break;
+		stuck = !send_one(uplink, &candidate, contended);
 	}
-	arm_timer(uplink, now);
+	arm_timer(uplink, now, stuck ? STUCK_MS : 1);
 	uplink->pumping = false;
 }
 
