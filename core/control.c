@@ -19,6 +19,7 @@ struct client {
 	struct control *control; /* NULL once the control socket is closed */
 	struct buf in;
 	struct buf out;
+	struct control_answer *owed; /* the handler has put off its answer; or NULL */
 	bool writing;
 	struct client *prev, *next;
 };
@@ -29,7 +30,13 @@ struct control {
 	control_handler *handler;
 	void *ctx;
 	struct client *clients;
+	struct client *serving; /* whose request is with the handler; or NULL */
+	bool deferred;          /* and has been put off */
 	unsigned count;
+};
+
+struct control_answer {
+	struct client *client; /* NULL once it is gone */
 };
 
 static void on_client_closed(uv_handle_t *handle)
@@ -51,6 +58,8 @@ static void close_client(struct client *client)
 	if (client->next)
 		client->next->prev = client->prev;
 	control->count--;
+	if (client->owed)
+		client->owed->client = NULL;
 	uv_close((uv_handle_t *)&client->pipe, on_client_closed);
 }
 
@@ -80,26 +89,37 @@ static void add_length(struct buf *out, size_t len)
 	buf_add(out, head, sizeof(head));
 }
 
-static void reply(struct client *client, const char *text, size_t len)
+static void add_answer(struct client *client, const struct buf *result, struct err *err)
 {
-	struct err err = {0};
-	struct buf result = {0};
 	struct buf body = {0};
 
-	answer(client->control, text, len, &result, &err);
-	if (result.len + 64 > CONTROL_MAX)
-		err_set(&err, "the answer is larger than %d bytes", CONTROL_MAX);
-	if (err.text[0]) {
+	if (result->len + 64 > CONTROL_MAX)
+		err_set(err, "the answer is larger than %d bytes", CONTROL_MAX);
+	if (err->text[0]) {
 		buf_printf(&body, "{\"v\":%d,\"ok\":false,\"error\":", CONTROL_VERSION);
-		json_add_text(&body, err.text);
+		json_add_text(&body, err->text);
 	} else {
 		buf_printf(&body, "{\"v\":%d,\"ok\":true,\"result\":", CONTROL_VERSION);
-		buf_add(&body, result.len ? result.data : "null", result.len ? result.len : 4);
+		buf_add(&body, result->len ? result->data : "null", result->len ? result->len : 4);
 	}
 	buf_char(&body, '}');
 	add_length(&client->out, body.len);
 	buf_add(&client->out, body.data, body.len);
 	buf_free(&body);
+}
+
+static void reply(struct client *client, const char *text, size_t len)
+{
+	struct control *control = client->control;
+	struct err err = {0};
+	struct buf result = {0};
+
+	control->serving = client;
+	control->deferred = false;
+	answer(control, text, len, &result, &err);
+	control->serving = NULL;
+	if (!control->deferred)
+		add_answer(client, &result, &err);
 	buf_free(&result);
 }
 
@@ -119,13 +139,25 @@ static void on_written(uv_write_t *write, int status)
 		serve(client);
 }
 
-/* Answers the next whole request; while a reply is being written the client waits. */
+static void send_out(struct client *client)
+{
+	uv_buf_t out = uv_buf_init(client->out.data, (unsigned)client->out.len);
+
+	client->writing = true;
+	uv_read_stop((uv_stream_t *)&client->pipe);
+	client->write.data = client;
+	if (uv_write(&client->write, (uv_stream_t *)&client->pipe, &out, 1, on_written) < 0)
+		close_client(client);
+}
+
+/* Answers the next whole request; while an answer is owed or being written the client waits. */
 static void serve(struct client *client)
 {
 	const unsigned char *head = (const unsigned char *)client->in.data;
 	size_t len;
 
-	if (client->writing || uv_is_closing((uv_handle_t *)&client->pipe) || client->in.len < 4)
+	if (client->writing || client->owed || uv_is_closing((uv_handle_t *)&client->pipe) ||
+	    client->in.len < 4)
 		return;
 	len = (size_t)head[0] << 24 | (size_t)head[1] << 16 | (size_t)head[2] << 8 | head[3];
 	if (len > CONTROL_MAX) {
@@ -136,12 +168,33 @@ static void serve(struct client *client)
 		return;
 	reply(client, client->in.data + 4, len);
 	buf_cut(&client->in, 4 + len);
-	uv_buf_t out = uv_buf_init(client->out.data, (unsigned)client->out.len);
-	client->writing = true;
-	uv_read_stop((uv_stream_t *)&client->pipe);
-	client->write.data = client;
-	if (uv_write(&client->write, (uv_stream_t *)&client->pipe, &out, 1, on_written) < 0)
-		close_client(client);
+	if (!client->owed)
+		send_out(client);
+}
+
+struct control_answer *control_defer(struct control *control)
+{
+	struct control_answer *owed = mem_alloc(sizeof(*owed));
+
+	must(control->serving && !control->deferred);
+	control->deferred = true;
+	owed->client = control->serving;
+	owed->client->owed = owed;
+	return owed;
+}
+
+void control_answer(struct control_answer *owed, const struct buf *result, const struct err *err)
+{
+	struct client *client = owed->client;
+	struct err why = err ? *err : (struct err){0};
+
+	free(owed);
+	if (!client)
+		return;
+	client->owed = NULL;
+	add_answer(client, result, &why);
+	if (client->control->serving != client)
+		send_out(client);
 }
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)

@@ -30,6 +30,16 @@ struct control *control_new(
     uv_loop_t *loop, const char *path, control_handler *handler, void *ctx, struct err *err);
 void control_free(struct control *control); /* removes the socket */
 
+/*
+ * An answer that is owed. The handler asks for it and returns 0; whoever then has the answer gives
+ * it, once, at any time, also before the handler returns or when client and control are gone. The
+ * client's next requests wait for it.
+ */
+struct control_answer;
+struct control_answer *control_defer(struct control *control); /* within the handler only */
+/* result: one JSON value; err: NULL or without text if all went well. */
+void control_answer(struct control_answer *answer, const struct buf *result, const struct err *err);
+
 /* The other side, blocking, for the command line: sends `request` (JSON) and gives the result's
  * text. */
 int control_call(

@@ -21,13 +21,48 @@ struct fixture {
 	uv_thread_t thread;
 	uv_sem_t ready;
 	struct control *control;
+	uv_timer_t later;
+	struct control_answer *owed;
 };
+
+static void answer_now(struct control_answer *owed)
+{
+	struct buf result = {0};
+
+	buf_text(&result, "\"at last\"");
+	control_answer(owed, &result, NULL);
+	buf_free(&result);
+}
+
+static void on_later(uv_timer_t *timer)
+{
+	struct fixture *fixture = timer->data;
+
+	answer_now(fixture->owed);
+	fixture->owed = NULL;
+}
+
+/* {"wait":true}: answered by the timer; false: put off, and answered before the handler returns. */
+static int put_off(struct fixture *fixture, bool wait)
+{
+	struct control_answer *owed = control_defer(fixture->control);
+
+	if (wait && !fixture->owed) {
+		fixture->owed = owed;
+		uv_timer_start(&fixture->later, on_later, 100, 0);
+	} else {
+		answer_now(owed);
+	}
+	return 0;
+}
 
 static int echo(void *ctx, const struct json *request, struct buf *result, struct err *err)
 {
 	const struct json *say = json_member(request, "say");
+	const struct json *wait = json_member(request, "wait");
 
-	(void)ctx;
+	if (wait)
+		return put_off(ctx, wait->boolean);
 	if (!say || say->kind != JSON_STRING)
 		return err_set(err, "say what?");
 	json_add_string(result, say->string.data, say->string.len);
@@ -39,6 +74,10 @@ static void on_stop(uv_async_t *async)
 	struct fixture *fixture = async->data;
 
 	control_free(fixture->control);
+	uv_timer_stop(&fixture->later);
+	if (fixture->owed)
+		answer_now(fixture->owed); /* to nobody */
+	uv_close((uv_handle_t *)&fixture->later, NULL);
 	uv_close((uv_handle_t *)async, NULL);
 }
 
@@ -48,7 +87,9 @@ static void serve(void *arg)
 	struct err err = {0};
 
 	uv_loop_init(&fixture->loop);
-	fixture->control = control_new(&fixture->loop, fixture->path, echo, NULL, &err);
+	fixture->control = control_new(&fixture->loop, fixture->path, echo, fixture, &err);
+	uv_timer_init(&fixture->loop, &fixture->later);
+	fixture->later.data = fixture;
 	uv_async_init(&fixture->loop, &fixture->stop, on_stop);
 	fixture->stop.data = fixture;
 	uv_sem_post(&fixture->ready);
@@ -166,6 +207,50 @@ static void requests_in_one_write_are_answered_in_order(void **state)
 	close(fd);
 }
 
+static void an_answer_may_come_later(void **state)
+{
+	call(*state, "{\"v\":1,\"wait\":true}", "\"at last\"", NULL);
+	call(*state, "{\"v\":1,\"wait\":false}", "\"at last\"", NULL);
+}
+
+static void requests_wait_for_an_answer_that_is_owed(void **state)
+{
+	static const char requests[] =
+	    "\0\0\0\x13{\"v\":1,\"wait\":true}\0\0\0\x13{\"v\":1,\"say\":\"two\"}";
+	static const char first[] = "{\"v\":1,\"ok\":true,\"result\":\"at last\"}";
+	static const char second[] = "{\"v\":1,\"ok\":true,\"result\":\"two\"}";
+	char answers[8 + sizeof(first) - 1 + sizeof(second) - 1];
+	int fd = dial(*state);
+
+	assert_int_equal(fileio_write_all(fd, requests, sizeof(requests) - 1), 0);
+	assert_int_equal(recv(fd, answers, sizeof(answers), MSG_WAITALL), sizeof(answers));
+	assert_memory_equal(answers + 4, first, sizeof(first) - 1);
+	assert_memory_equal(answers + 8 + sizeof(first) - 1, second, sizeof(second) - 1);
+	close(fd);
+}
+
+static void a_client_may_go_before_its_answer(void **state)
+{
+	static const char request[] = "\0\0\0\x13{\"v\":1,\"wait\":true}";
+	int fd = dial(*state);
+
+	assert_int_equal(fileio_write_all(fd, request, sizeof(request) - 1), 0);
+	close(fd);
+	/* a second one, which is answered while the first is still owed or just gone */
+	call(*state, "{\"v\":1,\"say\":\"still here\"}", "\"still here\"", NULL);
+	call(*state, "{\"v\":1,\"wait\":false}", "\"at last\"", NULL);
+}
+
+static void the_socket_may_go_before_its_answers(void **state)
+{
+	static const char request[] = "\0\0\0\x13{\"v\":1,\"wait\":true}";
+	int fd = dial(*state);
+
+	assert_int_equal(fileio_write_all(fd, request, sizeof(request) - 1), 0);
+	call(*state, "{\"v\":1,\"say\":\"x\"}", "\"x\"", NULL); /* the tear-down comes right after */
+	close(fd);
+}
+
 static void nobody_there_is_said_so(void **state)
 {
 	struct buf result = {0};
@@ -185,6 +270,11 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(clients_that_stop_or_lie_hold_nobody_up, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(
 	        requests_in_one_write_are_answered_in_order, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(an_answer_may_come_later, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(
+	        requests_wait_for_an_answer_that_is_owed, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(a_client_may_go_before_its_answer, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(the_socket_may_go_before_its_answers, set_up, tear_down),
 	    cmocka_unit_test(nobody_there_is_said_so),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
