@@ -22,4 +22,7 @@ void bind_policy(lua_State *L);
 void bind_setting(lua_State *L);
 void bind_timer(lua_State *L);
 
+/* In the place of Lua's own pcall, xpcall, setmetatable and some coroutine functions. */
+void coroutine_replace(lua_State *L);
+
 #endif

@@ -41,6 +41,8 @@ static int tried(lua_State *L, int status, lua_KContext ctx)
 	(void)ctx;
 	if (status == LUA_OK || status == LUA_YIELD)
 		return lua_gettop(L);
+	if (script_of(L)->time.condemned)
+		return lua_error(L);
 	lua_settop(L, 1); /* error */
 	bool object = false;
 	if (luaL_getmetafield(L, 1, "__name") == LUA_TSTRING) { /* error name */

@@ -4,6 +4,7 @@
 #include "core/mem.h"
 #include "core/number.h"
 #include "lua/bindings.h"
+#include "lua/limits.h"
 
 #include <lauxlib.h>
 #include <stdio.h>
@@ -26,6 +27,7 @@ struct fiber {
 	int64_t limit_ms; /* what the deadline was made of, for the message */
 	bool owes_sync;   /* its end waits for a sync */
 	bool ending;
+	bool deferred; /* its turn came while another of its script was made to yield */
 	struct fiber *prev, *next;
 };
 
@@ -53,9 +55,28 @@ static void on_wake(struct timer *timer)
 static void on_limit(struct timer *timer)
 {
 	struct fiber *fiber = (struct fiber *)((char *)timer - offsetof(struct fiber, limit));
+	if (fiber->script->preempted == fiber)
+		return; /* it does not wait: it is late already, and sees so when it wants to */
 	give_back(fiber);
 	scheduler_cancel(fiber->script->host->scheduler, &fiber->wake);
 	fiber_run(fiber); /* `resumed` sees that the time is over */
+}
+
+/*
+ * What a fiber runs is called protected, and its error raised again: only so does Lua let hooks run
+ * while its close variables are closed. Stack: the traceback, the function, arguments.
+ */
+static int body_end(lua_State *L, int status, lua_KContext ctx)
+{
+	(void)ctx;
+	if (status == LUA_OK || status == LUA_YIELD)
+		return 0;
+	return lua_error(L);
+}
+
+static int body(lua_State *L)
+{
+	return body_end(L, lua_pcallk(L, lua_gettop(L) - 2, 0, 1, 0, body_end), 0);
 }
 
 struct fiber *fiber_new(lua_State *L, int nargs, const struct fiber_options *options)
@@ -68,14 +89,16 @@ struct fiber *fiber_new(lua_State *L, int nargs, const struct fiber_options *opt
 		coroutine.co = lua_newthread(L);                /* function args... thread */
 		coroutine.ref = luaL_ref(L, LUA_REGISTRYINDEX); /* function args... */
 	}
-	if (!lua_checkstack(coroutine.co, nargs + 1))
+	if (!lua_checkstack(coroutine.co, nargs + 3))
 		(void)luaL_error(L, "not enough memory");
+	lua_pushcfunction(coroutine.co, body);
+	lua_pushcfunction(coroutine.co, script_on_error);
 	lua_xmove(L, coroutine.co, nargs + 1);
 	struct fiber *fiber = mem_alloc(sizeof *fiber);
 	*fiber = (struct fiber){
 	    .script = script,
 	    .coroutine = coroutine,
-	    .nargs = nargs,
+	    .nargs = nargs + 2,
 	    .what = options->what,
 	    .ended = options->ended,
 	    .ctx = options->ctx,
@@ -103,10 +126,23 @@ static void recycle(struct script *script, struct coroutine coroutine, bool whol
 		luaL_unref(script->L, LUA_REGISTRYINDEX, coroutine.ref);
 }
 
+/* The script's fibers whose turn came meanwhile have it now. */
+static void release_others(struct script *script)
+{
+	script->preempted = NULL;
+	for (struct fiber *fiber = script->fibers; fiber; fiber = fiber->next) {
+		if (fiber->deferred)
+			fiber_wake(fiber);
+		fiber->deferred = false;
+	}
+}
+
 /* `whole`: the function returned, the coroutine can run another one. */
 static void end(struct fiber *fiber, bool whole)
 {
 	struct script *script = fiber->script;
+	if (script->preempted == fiber)
+		release_others(script);
 	if (fiber->prev)
 		fiber->prev->next = fiber->next;
 	else
@@ -130,6 +166,8 @@ static void report(struct fiber *fiber, const char *text)
 
 void fiber_close_all(struct script *script)
 {
+	if (script->host->served == script)
+		script->host->served = NULL;
 	while (script->fibers) {
 		struct fiber *fiber = script->fibers;
 		end(fiber, false);
@@ -142,10 +180,43 @@ void fiber_close_all(struct script *script)
 static const struct wait_ops sync_ops;
 static struct sync *start_sync(struct fiber *fiber);
 
+/* One slice of one handler that was made to yield, the scripts in turn; then the loop has its. */
+static void on_background(struct timer *timer)
+{
+	struct host *host = (struct host *)((char *)timer - offsetof(struct host, background));
+	struct script *first = host->served && host->served->next ? host->served->next : host->scripts;
+	struct script *script = first;
+	while (script && !script->preempted) {
+		script = script->next ? script->next : host->scripts;
+		if (script == first)
+			script = NULL;
+	}
+	if (!script)
+		return;
+	host->served = script;
+	scheduler_soon(host->scheduler, &host->background);
+	fiber_run(script->preempted);
+}
+
+static void go_on_later(struct fiber *fiber)
+{
+	struct host *host = fiber->script->host;
+	fiber->script->time.preempting = false;
+	fiber->script->preempted = fiber;
+	host->background.fire = on_background;
+	if (!host->background.place)
+		scheduler_soon(host->scheduler, &host->background);
+}
+
 void fiber_run(struct fiber *fiber)
 {
 	struct script *script = fiber->script;
+	bool again = script->preempted == fiber;
 	scheduler_cancel(script->host->scheduler, &fiber->wake);
+	if (script->preempted && !again) {
+		fiber->deferred = true;
+		return;
+	}
 	if (fiber->ending) {
 		end(fiber, true);
 		return;
@@ -153,8 +224,14 @@ void fiber_run(struct fiber *fiber)
 	int nargs = fiber->nargs, nresults = 0;
 	fiber->nargs = 0;
 	script->current = fiber;
-	int status = script_resume(script, fiber->coroutine.co, nargs, &nresults);
+	int status = script_resume(script, fiber->coroutine.co, nargs, &nresults, again);
 	script->current = NULL;
+	if (status == LUA_YIELD && script->time.preempting) {
+		go_on_later(fiber);
+		return;
+	}
+	if (again)
+		release_others(script);
 	if (status == LUA_YIELD && fiber->ops)
 		return;
 	if (status == LUA_YIELD) {
@@ -341,6 +418,7 @@ static int guarded_end(lua_State *L, int status, lua_KContext ctx)
 	fiber->deadline_ms = lua_tointeger(L, 1);
 	fiber->limit_ms = lua_tointeger(L, 2);
 	scheduler_cancel(script->host->scheduler, &fiber->limit);
+	limits_pardon(script); /* the handler is ended; what the library makes of that is not it */
 	lua_pushboolean(L, status == LUA_OK || status == LUA_YIELD);
 	lua_replace(L, 3);
 	return lua_gettop(L) - 2;

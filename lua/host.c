@@ -3,6 +3,7 @@
 #include "core/mem.h"
 #include "lua/event.h"
 #include "lua/install.h"
+#include "lua/limits.h"
 #include "lua/point.h"
 #include "lua/script.h"
 #include "lua/timer.h"
@@ -39,6 +40,7 @@ static void on_turn_end(void *ctx)
 {
 	struct host *host = ctx;
 	host_commit(host);
+	limits_idle(host->limits);
 	if (!host->stop.asked || (is_busy(host) && !host->stop.over))
 		return;
 	if (is_busy(host))
@@ -74,6 +76,8 @@ static struct host *host_open(const struct services *services)
 	struct host *host = mem_alloc(sizeof *host);
 	host->services = *services;
 	host->scheduler = scheduler_new(services->loop, services->clock, on_turn_end, host);
+	host->limits = limits_new(services->config->scripts.slice_ms,
+	    services->config->scripts.budget_ms, install_culprits(host));
 	return host;
 }
 
@@ -108,6 +112,8 @@ static void host_close(struct host *host)
 		script_free(script);
 	}
 	scheduler_free(host->scheduler);
+	limits_free(host->limits);
+	free(host->culprits);
 	free(host);
 }
 
@@ -121,6 +127,9 @@ static void add_script(struct buf *json, const struct script *script)
 	    : script->L     ? "running"
 	                    : "stopped",
 	    script->memory, script->memory_max, script->points_count);
+	buf_printf(json, ",\"cpu_ms\":%lld,\"slowest_ms\":%lld,\"limit_hits\":%u",
+	    (long long)script->time.total_us / 1000, (long long)script->time.slowest_us / 1000,
+	    script->time.limit_hits);
 	if (script->trouble) {
 		buf_text(json, ",\"error\":");
 		json_add_text(json, script->trouble);

@@ -7,6 +7,7 @@
 #include "lua/fiber.h"
 #include "lua/job.h"
 #include "lua/library.h"
+#include "lua/limits.h"
 #include "lua/point.h"
 #include "lua/timer.h"
 
@@ -16,6 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+
+#define CULPRIT_TIMES 2 /* then a script is set aside */
 
 void install_end(struct script *script)
 {
@@ -75,6 +78,30 @@ static bool is_script(const char *dir, const char *file)
 	return regular;
 }
 
+const char *install_culprits(struct host *host)
+{
+	struct buf path = {0};
+	if (!host->services.state_dir)
+		return NULL;
+	buf_printf(&path, "%s/culprits", host->services.state_dir);
+	host->culprits = mem_strdup(buf_str(&path));
+	buf_free(&path);
+	return host->culprits;
+}
+
+/* A script that ended the process again and again is not loaded. */
+static int check_culprit(const struct script *script, struct err *err)
+{
+	const char *file = script->host->culprits;
+	int times = file ? limits_culprit(file, script->name) : 0;
+	if (times < CULPRIT_TIMES)
+		return 0;
+	return err_set(err,
+	    "set aside: it brought neap down %d times, by a function that did not come back; mend it, "
+	    "then `neap reload %s` brings it back",
+	    times, script->name);
+}
+
 static void load_script(struct host *host, const char *file, struct problems *problems)
 {
 	char *name = mem_strndup(file, strlen(file) - 4);
@@ -92,6 +119,8 @@ static void load_script(struct host *host, const char *file, struct problems *pr
 	if (!script->L)
 		(void)err_set(&err, "not enough memory");
 	else
+		result = check_culprit(script, &err);
+	if (result == 0)
 		result = library_open(script, &err);
 	if (result == 0)
 		result = library_run(script, &err);

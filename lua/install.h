@@ -10,4 +10,8 @@ void install_all(struct host *host, struct problems *problems);
 /* Ends all that belongs to the script, and its Lua state. */
 void install_end(struct script *script);
 
+/* The name of the file of culprits (limits.h), which host->culprits then is; NULL without a state
+ * folder. */
+const char *install_culprits(struct host *host);
+
 #endif

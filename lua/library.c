@@ -118,6 +118,7 @@ static void open_standard(lua_State *L)
 	lua_pushliteral(L, "string"); /* what getmetatable("") gives: the real one is not theirs */
 	lua_setfield(L, -2, "__metatable");
 	lua_pop(L, 2);
+	coroutine_replace(L);
 }
 
 /* Pushes a copy of the globals. */

@@ -10,7 +10,9 @@
 #define LOOK_MS 10000
 
 struct scheduler {
-	uv_timer_t *uv; /* freed by its close callback, after us */
+	uv_timer_t *uv;   /* both freed by their close callback, after us */
+	uv_idle_t *again; /* something is due already: libuv would run a timer of 0 ms at once, and
+	                     again, without a look at its sockets */
 	struct clock *clock;
 	void (*turn_end)(void *ctx);
 	void *ctx;
@@ -58,19 +60,31 @@ static void on_uv_timer(uv_timer_t *uv)
 	scheduler_run(s, clock_mono_ms(s->clock));
 }
 
+static void on_uv_idle(uv_idle_t *uv)
+{
+	struct scheduler *s = uv->data;
+	s->armed_ms = INT64_MAX;
+	(void)uv_idle_stop(uv);
+	scheduler_run(s, clock_mono_ms(s->clock));
+}
+
 static void arm(struct scheduler *s)
 {
 	int64_t next = scheduler_next(s);
 	if (s->in_turn || next == s->armed_ms)
 		return;
 	s->armed_ms = next;
-	if (next == INT64_MAX) {
-		uv_timer_stop(s->uv);
+	(void)uv_timer_stop(s->uv);
+	(void)uv_idle_stop(s->again);
+	if (next == INT64_MAX)
+		return;
+	int64_t wait = next - clock_mono_ms(s->clock);
+	if (wait <= 0) {
+		must(uv_idle_start(s->again, on_uv_idle) == 0);
 		return;
 	}
-	int64_t wait = next - clock_mono_ms(s->clock);
-	/* never 0: libuv before 1.45 runs a timer that is due again at once, and nothing else */
-	wait = wait < 1 ? 1 : wait > LOOK_MS ? LOOK_MS : wait;
+	if (wait > LOOK_MS)
+		wait = LOOK_MS;
 	/* libuv counts from the time it cached at the start of the loop's turn */
 	uv_update_time(s->uv->loop);
 	must(uv_timer_start(s->uv, on_uv_timer, (uint64_t)wait, 0) == 0);
@@ -83,6 +97,9 @@ struct scheduler *scheduler_new(
 	s->uv = mem_alloc(sizeof *s->uv);
 	must(uv_timer_init(loop, s->uv) == 0);
 	s->uv->data = s;
+	s->again = mem_alloc(sizeof *s->again);
+	must(uv_idle_init(loop, s->again) == 0);
+	s->again->data = s;
 	s->clock = clock;
 	s->turn_end = turn_end;
 	s->ctx = ctx;
@@ -102,6 +119,7 @@ void scheduler_free(struct scheduler *s)
 	for (size_t i = 1; i <= s->count; i++)
 		s->heap[i]->place = 0;
 	uv_close((uv_handle_t *)s->uv, on_uv_closed);
+	uv_close((uv_handle_t *)s->again, on_uv_closed);
 	free(s->heap);
 	free(s);
 }

@@ -2,6 +2,7 @@
 
 #include "core/log.h"
 #include "core/mem.h"
+#include "lua/limits.h"
 
 #include <lauxlib.h>
 #include <stdarg.h>
@@ -130,6 +131,8 @@ static int on_error(lua_State *L)
 int script_call(struct script *script, lua_CFunction function, void *arg, struct err *err)
 {
 	lua_State *L = script->L;
+	struct entry_mark before;
+	limits_enter(script, L, false, &before);
 	/* none of the three can raise: the values need no memory, the state has LUA_MINSTACK free */
 	lua_pushcfunction(L, on_error);
 	lua_pushcfunction(L, function);
@@ -141,18 +144,28 @@ int script_call(struct script *script, lua_CFunction function, void *arg, struct
 		lua_pop(L, 1);
 	}
 	lua_pop(L, 1);
+	limits_leave(script, &before);
 	return status == LUA_OK ? 0 : -1;
 }
 
-int script_resume(struct script *script, lua_State *co, int nargs, int *nresults)
+int script_resume(struct script *script, lua_State *co, int nargs, int *nresults, bool again)
 {
-	return lua_resume(co, script->L, nargs, nresults);
+	struct entry_mark before;
+	limits_enter(script, co, again, &before);
+	int status = lua_resume(co, script->L, nargs, nresults);
+	limits_leave(script, &before);
+	return status;
 }
 
 void script_reset(struct script *script, lua_State *co)
 {
 	bool waits = lua_status(co) == LUA_YIELD; /* one that failed gives its old error again */
-	if (lua_resetthread(co) != LUA_OK && waits)
+	struct entry_mark before;
+	limits_enter(script, co, false, &before);
+	limits_hurry(script);
+	int status = lua_resetthread(co);
+	limits_leave(script, &before);
+	if (status != LUA_OK && waits)
 		log_warn(script->topic, "an error while a handler was closed: %s",
 		    lua_type(co, -1) == LUA_TSTRING ? lua_tostring(co, -1) : "?");
 	lua_settop(co, 0);
@@ -163,7 +176,7 @@ void script_reset(struct script *script, lua_State *co)
 void script_where(lua_State *L)
 {
 	lua_Debug at;
-	for (int level = 1; lua_getstack(L, level, &at); level++) {
+	for (int level = 0; lua_getstack(L, level, &at); level++) {
 		(void)lua_getinfo(L, "Sl", &at);
 		if (at.source[0] == '@' && at.currentline > 0) {
 			(void)lua_pushfstring(L, "%s:%d: ", at.source + 1, at.currentline);
@@ -207,6 +220,7 @@ struct failed {
 static int describe(lua_State *L)
 {
 	struct failed *failed = lua_touserdata(L, 1);
+	limits_hurry(script_of(L)); /* the error's __tostring is the script's */
 	if (!lua_checkstack(failed->co, 1))
 		return 0;
 	lua_pushvalue(failed->co, -1);

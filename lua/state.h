@@ -15,6 +15,7 @@
 #include <lua.h>
 
 struct fiber;
+struct time_limits;
 struct pending;
 struct ticker;
 
@@ -23,7 +24,11 @@ struct host {
 	struct services services;
 	struct scheduler *scheduler;
 	struct script *scripts;
-	uint32_t pushed; /* samples since the last commit */
+	struct time_limits *limits;  /* of time; NULL: none */
+	char *culprits;              /* the file of scripts that brought the process down, or NULL */
+	struct timer background;     /* lets one handler go on that was made to yield */
+	const struct script *served; /* by it, the last time; or NULL */
+	uint32_t pushed;             /* samples since the last commit */
 	bool started;
 	uint32_t holding; /* fibers that a stop waits for */
 	struct {
@@ -47,13 +52,21 @@ struct script {
 	bool refused; /* the allocator's own, with -DNEAP_GC_STRESS */
 	bool loading, closing;
 	bool params_taken;
-	struct fiber *current; /* the one that runs now, or NULL */
+	struct fiber *current;   /* the one that runs now, or NULL */
+	struct fiber *preempted; /* made to yield; until it goes on the script's others wait */
 	struct fiber *fibers;
 	struct coroutine {
 		lua_State *co;
 		int ref; /* in the registry */
 	} idle[8];   /* ended, and can be used again */
 	size_t idle_count;
+	struct {
+		int64_t used_us; /* processor time of the handler that runs */
+		int64_t total_us, slowest_us;
+		uint32_t limit_hits;
+		bool preempting; /* a coroutine is on its way out to the loop */
+		bool condemned;  /* the budget is over: nothing catches that */
+	} time;
 	struct point *points; /* grows while it loads, only (point.h) */
 	size_t points_count;
 	struct draft *draft; /* until it is installed */
@@ -81,8 +94,8 @@ void script_set_trouble(struct script *script, const char *text);
 /* Calls function(L) with `arg` as light userdata, protected, outside of any coroutine. -1: the text
  * is the error's, and the traceback has been logged for those who debug. */
 int script_call(struct script *script, lua_CFunction function, void *arg, struct err *err);
-/* lua_resume. */
-int script_resume(struct script *script, lua_State *co, int nargs, int *nresults);
+/* lua_resume. `again`: it goes on after it was made to yield (limits.h). */
+int script_resume(struct script *script, lua_State *co, int nargs, int *nresults, bool again);
 /* Ends a coroutine that failed or shall not go on: runs its close variables. */
 void script_reset(struct script *script, lua_State *co);
 
