@@ -44,9 +44,11 @@ static bool parse_line(const char *line, uint8_t id[BOOT_ID_SIZE], int64_t *ahea
 	char *end;
 
 	for (size_t i = 0; i < BOOT_ID_SIZE; i++, line += 2) {
-		if (hex(line[0]) < 0 || hex(line[1]) < 0)
+		int high = hex(line[0]), low = high < 0 ? -1 : hex(line[1]);
+
+		if (high < 0 || low < 0)
 			return false;
-		id[i] = (uint8_t)(hex(line[0]) << 4 | hex(line[1]));
+		id[i] = (uint8_t)(high << 4 | low);
 	}
 	if (*line != ' ')
 		return false;
