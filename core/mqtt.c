@@ -257,8 +257,12 @@ static void connected(struct mqtt *mqtt, bool session_present)
 		log_debug("mqtt", "lost again before the subscription");
 }
 
-static void subscribed(struct mqtt *mqtt)
+static void subscribed(struct mqtt *mqtt, int qos)
 {
+	if (qos < 1)
+		log_warn("mqtt",
+		    "%s grants QoS 0 only for \"%s\": tasks sent while this device is away are lost",
+		    mqtt->status.url, mqtt->config->topics.tasks);
 	mqtt->status.connects++;
 	mqtt->refusals = 0;
 	mqtt->up_since_ms = mqtt->progress_ms = now_ms(mqtt);
@@ -367,7 +371,7 @@ static void on_session_event(struct mqtt *mqtt, const struct bridge_event *event
 	switch (event->kind) {
 	case BRIDGE_SUBSCRIBED:
 		if (phase == SUBSCRIBING)
-			subscribed(mqtt);
+			subscribed(mqtt, event->code);
 		break;
 	case BRIDGE_SUBSCRIBE_FAILED:
 		if (phase == SUBSCRIBING && event->code > 0)
@@ -396,6 +400,8 @@ static void on_event(void *ctx, const struct bridge_event *event)
 	switch (event->kind) {
 	case BRIDGE_ACKED:
 		mqtt->progress_ms = now_ms(mqtt);
+		if (mqtt->phase == SUBSCRIBING) /* which waits behind what paho sends again */
+			enter(mqtt, SUBSCRIBING, mqtt->config->broker.puback_timeout_ms);
 		mqtt->events.acked(mqtt->ctx, event->token);
 		stop_in_grace(mqtt);
 		break;

@@ -245,16 +245,18 @@ subtest 'a link that is dead but open is found by its PUBACKs' => sub {
 
 subtest 'a slow link is not taken for a dead one' => sub {
     my $broker = start_broker();
-    my $probe  = probe(url => url($broker), puback_timeout_ms => 1500);
+    my $relay  = start_relay($broker);
+    my $probe  = probe(url => url($relay), puback_timeout_ms => 1500, window => 60);
     $probe->wait_log(qr/^state connected/m);
-    my $end = time + 4;
-    my $next = 0;
-    while (time < $end) {    # a PUBACK now and then, for longer than the term
-        $probe->tell('publish 1 10');
-        $probe->wait_log(qr/^acked $next$/m);
-        $next++;
-    }
-    unlike($probe->log, qr/^state waiting/m, 'no loss');
+    $relay->command('slow');
+    $probe->tell('publish 60 5000');    # 300 kB at 100 kB/s
+    $probe->wait_log(qr/^acked 10$/m);
+    $relay->command('cut');             # then what is left goes first, and SUBSCRIBE after it
+    my $from = $probe->wait_log(qr/^state waiting the broker or the network/m);
+    $probe->wait_log(qr/^state connected/m, 20, $from);
+    $probe->wait_log(qr/^acked 59$/m, 20, $from);
+    my $losses = () = $probe->log =~ /^state waiting/mg;
+    is($losses, 1, 'no loss but the one that was made');
     ends_well($probe, 'slow link');
 };
 

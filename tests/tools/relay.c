@@ -17,6 +17,7 @@
  *   cut        closes all connections (with a reset)
  *   blackhole  no byte passes any more on the connections there are; later ones are not touched
  *   resume     they go on
+ *   slow       at most 100 kB/s from now on
  *   refuse     no new connection: its port is closed (and the present ones are cut)
  *   accept     its port is open again
  *
@@ -40,7 +41,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { PAIRS_MAX = 64, CHUNK = 65536, PENDING_MAX = 1 << 20, PACKET_MAX = 1 << 24 };
+enum {
+	PAIRS_MAX = 64,
+	CHUNK = 65536,
+	SLOW_CHUNK = 2000,
+	SLOW_PAUSE_MS = 20,
+	PENDING_MAX = 1 << 20,
+	PACKET_MAX = 1 << 24,
+};
 
 struct way {
 	int from, to;
@@ -60,6 +68,7 @@ struct relay {
 	struct sockaddr_in own, target;
 	int listener; /* -1: refuses */
 	unsigned opened;
+	bool slow;
 	struct pair pairs[PAIRS_MAX];
 	char line[64];
 	size_t line_len;
@@ -221,14 +230,14 @@ static void accept_one(struct relay *relay)
 }
 
 /* -1: the connection is over */
-static int carry(const struct pair *pair, struct way *way, bool readable)
+static int carry(const struct pair *pair, struct way *way, bool readable, size_t most)
 {
 	ssize_t count;
 
 	if (readable && way->pending.len < PENDING_MAX) {
 		char *chunk = buf_reserve(&way->pending, CHUNK);
 
-		count = read(way->from, chunk, CHUNK);
+		count = read(way->from, chunk, most);
 		if (count == 0 || (count < 0 && errno != EAGAIN))
 			return -1;
 		if (count > 0) {
@@ -267,6 +276,8 @@ static void obey(struct relay *relay, const char *line)
 		cut(relay);
 	} else if (strcmp(line, "blackhole") == 0 || strcmp(line, "resume") == 0) {
 		set_stuck(relay, line[0] == 'b');
+	} else if (strcmp(line, "slow") == 0) {
+		relay->slow = true;
 	} else if (strcmp(line, "refuse") == 0) {
 		close(relay->listener);
 		relay->listener = -1;
@@ -322,6 +333,10 @@ static void serve(struct relay *relay)
 	struct pollfd polls[2 + 2 * PAIRS_MAX];
 	size_t count = fill_polls(relay, polls);
 
+	size_t most = relay->slow ? SLOW_CHUNK : CHUNK;
+
+	if (relay->slow)
+		poll(NULL, 0, SLOW_PAUSE_MS);
 	if (poll(polls, count, -1) < 0 && errno != EINTR)
 		die("poll");
 	for (size_t i = 0; i < PAIRS_MAX; i++) {
@@ -330,8 +345,8 @@ static void serve(struct relay *relay)
 
 		if (!pair->number || (!client && !broker))
 			continue;
-		if (carry(pair, &pair->up, client & (POLLIN | POLLHUP | POLLERR)) != 0 ||
-		    carry(pair, &pair->down, broker & (POLLIN | POLLHUP | POLLERR)) != 0)
+		if (carry(pair, &pair->up, client & (POLLIN | POLLHUP | POLLERR), most) != 0 ||
+		    carry(pair, &pair->down, broker & (POLLIN | POLLHUP | POLLERR), most) != 0)
 			hang_up(pair, false);
 	}
 	if (polls[1].revents)

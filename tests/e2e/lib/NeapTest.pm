@@ -307,7 +307,7 @@ sub start {
 
 sub port { return $_[0]{port} }
 
-# cut, blackhole, resume, refuse, accept: done when this returns.
+# cut, blackhole, resume, slow, refuse, accept: done when this returns.
 sub command {
     my ($self, $command) = @_;
     my $from = length $self->log;
