@@ -125,7 +125,8 @@ static void load_queues(struct queue_set *set)
 	struct dirent *entry;
 
 	if (!dir) {
-		log_error("queue", "cannot read %s: %s", set->dir, strerror(errno));
+		if (errno != ENOENT) /* that could not be made: said already */
+			log_error("queue", "cannot read %s: %s", set->dir, strerror(errno));
 		return;
 	}
 	while ((entry = readdir(dir)) != NULL) {
