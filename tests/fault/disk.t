@@ -310,7 +310,10 @@ subtest 'kill -9 at any time' => sub {
     }
     my $d = Driver->start(dir => $dir);
     $delivered{$_}++ && $doubled++ for $d->drain;
-    is($d->figures->{lost}, 0, 'nothing was lost');
+    # a kill may tear the write that is under way: its last sample was not accepted yet, and counts
+    my $f = $d->figures;
+    is($f->{lost} - $f->{lost_damaged}, 0, 'nothing was lost');
+    cmp_ok($f->{lost_damaged}, '<=', 60, "$f->{lost_damaged} writes were torn");
     is($d->quit, 0, 'a clean end');
     my @missing = grep { !$delivered{$_} } @accepted;
     is(scalar @missing, 0, scalar(@accepted) . " accepted, none missing; $doubled came twice");

@@ -51,7 +51,17 @@ static unsigned calls[OPS];
 static struct timespec rules_time;
 static off_t rules_size = -1;
 
-#define REAL(type, name) ((type)(uintptr_t)dlsym(RTLD_NEXT, name))
+typedef void any_fn(void);
+
+static any_fn *real(const char *name)
+{
+	any_fn *function;
+
+	*(void **)&function = dlsym(RTLD_NEXT, name);
+	return function;
+}
+
+#define REAL(type, name) ((type)real(name))
 
 typedef int open_fn(const char *, int, ...);
 typedef ssize_t read_fn(int, void *, size_t);
@@ -179,16 +189,19 @@ static int decide(enum op op, bool *half)
 	return rule.error;
 }
 
-#define FAIL_IF(error)      \
-	do {                    \
-		int error_ = error; \
-		if (error_) {       \
-			errno = error_; \
-			return -1;      \
-		}                   \
+#define FAIL_IF(error)        \
+	do {                      \
+		int error_ = (error); \
+		if (error_) {         \
+			errno = error_;   \
+			return -1;        \
+		}                     \
 	} while (0)
 
 /* --- the calls --- */
+
+/* the C library's own names for the parameters are reserved ones */
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name) */
 
 static int open_as(const char *name, const char *path, int flags, mode_t mode)
 {
@@ -197,24 +210,28 @@ static int open_as(const char *name, const char *path, int flags, mode_t mode)
 	return REAL(open_fn *, name)(path, flags, mode);
 }
 
-#define MODE_OF(flags, mode)         \
-	mode_t mode = 0;                 \
-	if ((flags)&O_CREAT) {           \
-		va_list args;                \
-		va_start(args, flags);       \
-		mode = va_arg(args, mode_t); \
-		va_end(args);                \
-	}
+static mode_t mode_of(int flags, va_list args)
+{
+	return flags & O_CREAT ? va_arg(args, mode_t) : 0;
+}
 
 int open(const char *path, int flags, ...)
 {
-	MODE_OF(flags, mode)
+	va_list args;
+
+	va_start(args, flags);
+	mode_t mode = mode_of(flags, args);
+	va_end(args);
 	return open_as("open", path, flags, mode);
 }
 
 int open64(const char *path, int flags, ...)
 {
-	MODE_OF(flags, mode)
+	va_list args;
+
+	va_start(args, flags);
+	mode_t mode = mode_of(flags, args);
+	va_end(args);
 	return open_as("open64", path, flags, mode);
 }
 
@@ -309,3 +326,5 @@ int unlink(const char *path)
 		FAIL_IF(decide(UNLINK, NULL));
 	return REAL(int (*)(const char *), "unlink")(path);
 }
+
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */

@@ -98,15 +98,18 @@ static void forget_name(const char *name)
 	}
 }
 
-static void *real(const char *name)
-{
-	void *function = dlsym(RTLD_NEXT, name);
+typedef void any_fn(void);
 
+static any_fn *real(const char *name)
+{
+	any_fn *function;
+
+	*(void **)&function = dlsym(RTLD_NEXT, name);
 	must(function != NULL);
 	return function;
 }
 
-#define REAL(type, name) ((type)(uintptr_t)real(name))
+#define REAL(type, name) ((type)real(name))
 
 static void note_open(int fd, const char *path, int flags, bool existed)
 {
@@ -131,6 +134,8 @@ static void note_open(int fd, const char *path, int flags, bool existed)
 	disk.fds[fd].inode = *inode;
 }
 
+/* the C library's own names for the parameters are reserved ones */
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name) */
 int open(const char *path, int flags, ...)
 {
 	mode_t mode = 0;
@@ -267,6 +272,8 @@ int mkdir(const char *path, mode_t mode)
 	pthread_mutex_unlock(&disk.lock);
 	return rc;
 }
+
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */
 
 static void note_mark(enum what what, uint64_t from, uint64_t to)
 {
