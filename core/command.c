@@ -18,9 +18,10 @@ const struct command commands[] = {
     {"model", "[-c FILE] -o APP.zip [--type T] [--name N] [--revision R]",
         "writes the application model from what the scripts declare", "com", command_model},
     {"queue", "[-c FILE] (list [--json] | dump [POLICY] | check | drop POLICY [--yes])",
-        "what waits on disk, and whether it is whole", "cjy", command_queue},
-    {"clock", "[-c FILE] set", "tells the agent that the time of day is right", "c", command_clock},
-    {"help", "[COMMAND]", "this, or one command", "", command_help},
+        "what waits on disk, and whether it is whole", "cjya", command_queue},
+    {"clock", "[-c FILE] set", "tells the agent that the time of day is right", "ca",
+        command_clock},
+    {"help", "[COMMAND]", "this, or one command", "a", command_help},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -66,15 +67,22 @@ static bool take_option(struct options *options, int letter)
 	}
 }
 
+static int say_usage(const struct command *command)
+{
+	fprintf(stderr, "usage: neap %s %s\n", command->name, command->synopsis);
+	return -1;
+}
+
 int options_read(struct options *options, const struct command *command, int argc, char **argv)
 {
 	int letter;
 
 	*options = (struct options){.config = CONFIG_DEFAULT};
-	optind = 2;
+	optind = argc < 2 ? argc : 2; /* `neap` alone is `neap help` */
 	opterr = 0;
 	while ((letter = getopt_long(argc, argv, ":c:o:jy", long_options, NULL)) != -1) {
-		const char *given = argv[optind - 1];
+		/* the option, not its value */
+		const char *given = argv[optind - 1 - (optarg && optarg == argv[optind - 1])];
 		char allowed = letter >= LONG_TYPE ? 'm' : (char)letter;
 
 		if (letter == ':')
@@ -83,12 +91,14 @@ int options_read(struct options *options, const struct command *command, int arg
 			fprintf(stderr, "neap %s: it has no option %s\n", command->name, given);
 		else
 			continue;
-		fprintf(stderr, "usage: neap %s %s\n", command->name, command->synopsis);
-		return -1;
+		return say_usage(command);
 	}
 	options->args = argv + optind;
 	options->count = argc - optind;
-	return 0;
+	if (options->count == 0 || strchr(command->allowed, 'a'))
+		return 0;
+	fprintf(stderr, "neap %s: it takes no argument \"%s\"\n", command->name, options->args[0]);
+	return say_usage(command);
 }
 
 void command_say(const struct problems *problems)

@@ -36,8 +36,8 @@ struct command {
 	const char *name;
 	const char *synopsis; /* behind "neap NAME " */
 	const char *summary;  /* one line */
-	const char
-	    *allowed; /* letters: c config, o output, j json, y yes, m --type --name --revision */
+	/* letters: c config, o output, j json, y yes, m --type --name --revision, a arguments */
+	const char *allowed;
 	int (*run)(const struct invocation *invocation);
 };
 
