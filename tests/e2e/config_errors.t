@@ -1,0 +1,108 @@
+#!/usr/bin/perl
+# What is wrong with neap.yaml and with scripts is said all at once, each with its place, on standard error; exit status 2.
+# Warnings leave it 0.
+use strict;
+use warnings;
+use NeapTest;
+use Test::More;
+
+# Standard error of `neap COMMAND` with this neap.yaml and these scripts, places relative to its folder.
+sub errors_of {
+    my ($command, $status, $yaml, %scripts) = @_;
+    my $config = write_config(undef, scripts => \%scripts);
+    my $dir    = $config =~ s{/[^/]*$}{}r;
+    spew($config, $yaml) if defined $yaml;
+    my ($got, $out, $err) = run_neap($command, '-c', $config);
+    is($got, $status, "$command: exit status $status");
+    is($out, '', "$command: nothing on standard output") if $status;
+    return $err =~ s{\Q$dir\E/}{}gr;
+}
+
+subtest 'a neap.yaml full of errors' => sub {
+    for my $command (qw(check run)) {
+        is(errors_of($command, 2, <<'YAML'), <<'END', "$command: each with line and column");
+device: { serail: GW-1 }
+broker:
+  url: tpc://x:1883
+  keepalive: 2 minutes
+  reconnect: { min: 10s, max: 1s }
+log: { level: loud }
+queue: { sync: -1, memory: 12XB }
+polcies: { a: { flush: 5m } }
+tasks: { strict: maybe }
+YAML
+neap.yaml:1:1: device.serial: missing: give the gateway's serial number, or serial_file
+neap.yaml:1:11: device.serail: unknown key (did you mean "serial"?)
+neap.yaml:3:8: broker.url: the scheme must be tcp:// or ssl:// (mqtt:// and mqtts:// mean the same), not "tpc://"
+neap.yaml:4:14: broker.keepalive: "2 minutes" is not a duration: a number and ms, s, m, h or d, such as 2m
+neap.yaml:5:31: broker.reconnect.max: broker.reconnect.min is above broker.reconnect.max
+neap.yaml:6:15: log.level: must be "error", "warn", "info" or "debug", not "loud"
+neap.yaml:7:16: queue.sync: "-1" is not a duration: a number and ms, s, m, h or d, such as 5s
+neap.yaml:7:28: queue.memory: "12XB" is not a size: a number and B, KB, MB or GB, such as 256KB
+neap.yaml:8:1: polcies: unknown key (did you mean "policies"?)
+neap.yaml:9:18: tasks.strict: use true or false, not "maybe"
+END
+    }
+};
+
+subtest 'a neap.yaml that is no YAML' => sub {
+    is(errors_of('run', 2, "device: { serial: GW-1 }\nbroker: { url: tcp://127.0.0.1:1 }\n  bad: [\n"),
+        "neap.yaml:3:3: the line fits nothing above it: look at its indentation, and for text behind a quote or bracket\n",
+        'the first place');
+    is(errors_of('check', 2, ''), <<'END', 'empty: what is needed');
+neap.yaml:1:1: device.serial: missing: give the gateway's serial number, or serial_file
+neap.yaml:1:1: broker.url: missing: give the broker's address, such as tcp://HOST:1883
+END
+    is(errors_of('check', 2, "device: { serial: GW-1 }\nbroker: { url: tcp://h:1 }\nlog: { level: \${NEAP_NO_SUCH} }\n"),
+        "neap.yaml:3:16: \${NEAP_NO_SUCH} within { } or [ ] must be quoted: \"\${NEAP_NO_SUCH}\"\n", 'a variable without quotes');
+};
+
+subtest 'serials that cannot be a part of a topic' => sub {
+    for my $serial ('a/b', 'a+', '#', 'a b\tc', '') {
+        like(errors_of('check', 2, qq(device: { serial: "$serial" }\nbroker: { url: tcp://h:1 }\n)), qr/^neap\.yaml:1:19: device\.serial: /,
+            qq("$serial"));
+    }
+};
+
+subtest 'scripts' => sub {
+    my $err = errors_of('check', 2, undef,
+        'a.lua' => "-- a comment\nx = = 1\n",
+        'b.lua' => qq(local m = asset("m")\nm:variable("t", { tpye = "int" })\n),
+        'c.lua' => qq(local function f() error("boom") end\n\nf()\n),
+        'd.lua' => qq(asset("d"):setting("x", { type = "int" })\n),
+        'e.lua' => qq(\nasset("d"):setting("x", { type = "int" })\n),
+        'f.lua' => qq(lgo.info("x")\n),
+        'g.lua' => qq(asset("g"):variable("v", { policy = "trned" })\npolicy("trend", { flush = "5s" })\n),
+        'h_test.lua' => 'not a script');
+    is($err, <<'END', 'each with file and line, one error a script');
+scripts/a.lua:2: unexpected symbol near '='
+scripts/b.lua:2: variable m.t: there is no field "tpye" (did you mean "type"?)
+scripts/c.lua:1: boom
+scripts/f.lua:1: nothing is called lgo (did you mean "log"?)
+scripts/e.lua:2: d.x is already declared in d.lua:1
+scripts/g.lua:1: g.v: no policy is called "trned" (did you mean "trend"?)
+END
+};
+
+subtest 'warnings' => sub {
+    is(errors_of('check', 0), "scripts: no scripts (*.lua) are there (warning)\n", 'no scripts');
+    my $script = 'asset("m"):setting("x", { type = "int", default = 3 })';
+    my $yaml = "device: { serial: GW-1 }\nbroker: { url: tcp://h:1 }\nscripts: { dir: scripts }\nparams:\n  nosuch: { a: 1 }\n  m: { a: 1 }\n";
+    is(errors_of('check', 0, $yaml, 'm.lua' => $script), <<'END', 'params that nobody takes');
+neap.yaml:5:11: params.nosuch: there is no script nosuch.lua in scripts (warning)
+neap.yaml:6:6: params.m: the script m.lua does not ask for them: it has no params{...} (warning)
+END
+};
+
+subtest 'an agent goes on without a script that does not load' => sub {
+    my $broker = start_broker();
+    my $neap   = start_neap(write_config($broker, scripts => { 'bad.lua' => "x = = 1\n", 'good.lua' => 'asset("m"):variable("x")' }));
+    my $status = $neap->wait_state('connected');
+    my %of     = map { $_->{name} => $_ } @{ $status->{scripts} };
+    like($of{bad}{error}, qr{/bad\.lua:1: unexpected symbol near '='$}, 'status tells which and why');
+    is($of{good}{state}, 'running', 'the other one runs');
+    like($neap->log, qr{ error script: \S+/bad\.lua:1: unexpected symbol near '='\n}, 'the log too');
+    is($neap->stop, 0, 'a clean stop');
+};
+
+done_testing();
