@@ -185,6 +185,9 @@ struct tls_watch *tls_watch_new(void)
 {
 	struct tls_watch *watch = mem_alloc(sizeof *watch);
 
+	/* paho's threads are detached: one that is about to end gives back its share of OpenSSL while
+	 * exit() would already take OpenSSL down */
+	OPENSSL_init_ssl(OPENSSL_INIT_NO_ATEXIT, NULL);
 	if (uv_mutex_init(&watch->mutex) != 0) {
 		free(watch);
 		return NULL;

@@ -108,7 +108,7 @@ size_t number_from_double(char out[NUMBER_TEXT], double value)
 	if (len > 0)
 		return len;
 
-	char text[NUMBER_TEXT];
+	char text[2 * NUMBER_TEXT]; /* room for what the compiler cannot rule out */
 	int first = fabs(value) < DBL_MIN ? 1 : DBL_DIG; /* a subnormal has fewer digits than that */
 	for (int digits = first; digits <= DBL_DECIMAL_DIG; digits++) {
 		(void)snprintf(text, sizeof text, "%.*g", digits, value);
