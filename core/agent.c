@@ -7,6 +7,7 @@
 #include "core/mem.h"
 #include "core/mqtt.h"
 #include "core/status.h"
+#include "core/task_control.h"
 #include "core/uplink.h"
 
 #include <signal.h>
@@ -212,7 +213,8 @@ static int on_control(void *ctx, const struct json *request, struct buf *result,
 		watch_clock(agent);
 		return 0;
 	}
-	return err_set(err, "there is no command \"%s\"", cmd->string.data);
+	int rc = task_control(agent->inbox, agent->control, request, result, err);
+	return rc <= 0 ? rc : err_set(err, "there is no command \"%s\"", cmd->string.data);
 }
 
 /* --- stop --- */

@@ -17,6 +17,10 @@ const struct command commands[] = {
     {"status", "[-c FILE] [--json]", "does it work, and if not, why", "cj", command_status},
     {"model", "[-c FILE] -o APP.zip [--type T] [--name N] [--revision R]",
         "writes the application model from what the scripts declare", "com", command_model},
+    {"task",
+        "[-c FILE] [--dry-run] [--json] (read PATH.. | write PATH=VALUE.. | "
+        "command ID [NAME=VALUE..] | raw JSON)",
+        "does a task as if the server had sent it", "cjna", command_task},
     {"queue", "[-c FILE] (list [--json] | dump [POLICY] | check | drop POLICY [--yes])",
         "what waits on disk, and whether it is whole", "cjya", command_queue},
     {"clock", "[-c FILE] set", "tells the agent that the time of day is right", "ca",
@@ -32,6 +36,7 @@ static const struct option long_options[] = {
     {"output", required_argument, NULL, 'o'},
     {"json", no_argument, NULL, 'j'},
     {"yes", no_argument, NULL, 'y'},
+    {"dry-run", no_argument, NULL, 'n'},
     {"type", required_argument, NULL, LONG_TYPE},
     {"name", required_argument, NULL, LONG_NAME},
     {"revision", required_argument, NULL, LONG_REVISION},
@@ -52,6 +57,9 @@ static bool take_option(struct options *options, int letter)
 		return true;
 	case 'y':
 		options->yes = true;
+		return true;
+	case 'n':
+		options->dry_run = true;
 		return true;
 	case LONG_TYPE:
 		options->type = optarg;
@@ -80,7 +88,7 @@ int options_read(struct options *options, const struct command *command, int arg
 	*options = (struct options){.config = CONFIG_DEFAULT};
 	optind = argc < 2 ? argc : 2; /* `neap` alone is `neap help` */
 	opterr = 0;
-	while ((letter = getopt_long(argc, argv, ":c:o:jy", long_options, NULL)) != -1) {
+	while ((letter = getopt_long(argc, argv, ":c:o:jyn", long_options, NULL)) != -1) {
 		/* the option, not its value */
 		const char *given = argv[optind - 1 - (optarg && optarg == argv[optind - 1])];
 		char allowed = letter >= LONG_TYPE ? 'm' : (char)letter;

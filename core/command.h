@@ -21,7 +21,7 @@ struct options {
 	const char *config;                 /* -c FILE */
 	const char *output;                 /* -o FILE */
 	const char *type, *name, *revision; /* --type --name --revision */
-	bool json, yes;
+	bool json, yes, dry_run;
 	char **args; /* what follows, NULL-terminated */
 	int count;
 };
@@ -36,7 +36,7 @@ struct command {
 	const char *name;
 	const char *synopsis; /* behind "neap NAME " */
 	const char *summary;  /* one line */
-	/* letters: c config, o output, j json, y yes, m --type --name --revision, a arguments */
+	/* letters: c config, o output, j json, y yes, n dry-run, m --type --name --revision, a arguments */
 	const char *allowed;
 	int (*run)(const struct invocation *invocation);
 };
@@ -54,6 +54,7 @@ int command_run(const struct invocation *invocation);
 int command_check(const struct invocation *invocation);
 int command_status(const struct invocation *invocation);
 int command_model(const struct invocation *invocation);
+int command_task(const struct invocation *invocation);
 int command_queue(const struct invocation *invocation);
 int command_clock(const struct invocation *invocation);
 int command_help(const struct invocation *invocation);

@@ -38,7 +38,7 @@ void control_free(struct control *control); /* removes the socket */
 struct control_answer;
 struct control_answer *control_defer(struct control *control); /* within the handler only */
 /* result: one JSON value; err: NULL or without text if all went well. */
-void control_answer(struct control_answer *answer, const struct buf *result, const struct err *err);
+void control_answer(struct control_answer *owed, const struct buf *result, const struct err *err);
 
 /* The other side, blocking, for the command line: sends `request` (JSON) and gives the result's
  * text. */

@@ -227,11 +227,15 @@ static const char *path_of(const struct task *task, size_t index)
 	return task->kind == TASK_SWINSTALL ? "install" : task->items[index].path;
 }
 
+static size_t count_pieces(const struct task *task)
+{
+	return task->kind == TASK_READ || task->kind == TASK_WRITE ? task->count : 1;
+}
+
 void executor_run(struct executor *executor, const struct task *task, bool interrupted,
     const struct execution_events *events, void *ctx)
 {
-	bool items = task->kind == TASK_READ || task->kind == TASK_WRITE;
-	struct execution *execution = new_execution(executor, items ? task->count : 1);
+	struct execution *execution = new_execution(executor, count_pieces(task));
 
 	execution->task = task;
 	execution->interrupted = interrupted;
@@ -241,6 +245,23 @@ void executor_run(struct executor *executor, const struct task *task, bool inter
 		add_piece(execution, i, path_of(task, i), task->kind == TASK_READ);
 	piece_done(execution);
 	start_ready(executor);
+}
+
+void executor_preview(struct executor *executor, const struct task *task,
+    void (*step)(void *ctx, const struct job *job, const char *why), void *ctx)
+{
+	const struct execution execution = {.executor = executor, .task = task};
+
+	for (size_t i = 0; i < count_pieces(task); i++) {
+		struct piece piece = {.path = path_of(task, i), .index = i};
+		struct err err = {0};
+		const char *why = err.text;
+
+		if (plan(&execution, &piece, &err) == 0)
+			why = refusal(&execution, piece.job.entry);
+		step(ctx, why ? NULL : &piece.job, why);
+		plan_free(&piece.job);
+	}
 }
 
 static size_t count_settings(const struct catalog *catalog)

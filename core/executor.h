@@ -31,6 +31,10 @@ struct execution_events {
  */
 void executor_run(struct executor *executor, const struct task *task, bool interrupted,
     const struct execution_events *events, void *ctx);
+/* What executor_run would do now: `step` is told each piece, as a job, or NULL and why not. Nothing
+ * runs. */
+void executor_preview(struct executor *executor, const struct task *task,
+    void (*step)(void *ctx, const struct job *job, const char *why), void *ctx);
 /* Every setting is read and its value sent. */
 void executor_report_settings(struct executor *executor);
 

@@ -12,6 +12,8 @@
 #include "core/journal.h"
 #include "core/log.h"
 #include "core/mem.h"
+#include "core/outcome.h"
+#include "core/preview.h"
 #include "core/task.h"
 
 #include <stdlib.h>
@@ -24,7 +26,8 @@
 struct payload {
 	uint64_t id; /* in the intake; 0: it could not be kept there */
 	struct task_list list;
-	size_t open; /* tasks not done */
+	size_t open;             /* tasks not done */
+	struct outcome *outcome; /* for who waits for it; or NULL */
 };
 
 /* A task that is not done. */
@@ -48,8 +51,9 @@ struct inbox {
 
 /* --- the end of a task --- */
 
-static void free_payload(struct payload *payload)
+static void free_payload(struct payload *payload, bool complete)
 {
+	outcome_free(payload->outcome, complete);
 	task_list_free(&payload->list);
 	free(payload);
 }
@@ -60,7 +64,7 @@ static void payload_done(struct inbox *inbox, struct payload *payload)
 		return;
 	if (payload->id)
 		intake_done(inbox->intake, payload->id);
-	free_payload(payload);
+	free_payload(payload, true);
 }
 
 static void free_pending(struct pending *pending)
@@ -121,6 +125,8 @@ static void on_done(void *ctx, const char *why)
 	struct payload *payload = pending->payload;
 
 	settle(inbox, pending->task->uid, why);
+	if (payload->outcome)
+		outcome_task(payload->outcome, pending->task->uid, why, false);
 	inbox->figures.done += !*why;
 	inbox->figures.failed += *why != '\0';
 	free_pending(pending);
@@ -138,8 +144,10 @@ static void on_started(void *ctx)
 
 static void on_answered(void *ctx, const struct sample *sample)
 {
-	(void)ctx;
-	(void)sample;
+	const struct pending *pending = ctx;
+
+	if (pending->payload->outcome)
+		outcome_value(pending->payload->outcome, pending->task->uid, sample);
 }
 
 static const struct execution_events execution_events = {
@@ -180,12 +188,18 @@ static struct pending *new_pending(
 	return pending;
 }
 
-static void repeat(struct inbox *inbox, const char *uid, bool done)
+/* done: as the journal has it, NULL while it is being done. */
+static void repeat(
+    struct inbox *inbox, struct payload *payload, const char *uid, const struct journal_entry *done)
 {
 	log_info("task", "%s: seen before, not done again", uid);
 	inbox->figures.repeated++;
+	if (payload->outcome)
+		outcome_task(
+		    payload->outcome, uid, done ? done->outcome : "it is being done already", true);
 	if (done)
 		acknowledge(inbox, uid);
+	payload_done(inbox, payload);
 }
 
 static void begin(struct inbox *inbox, struct payload *payload, const struct task *task)
@@ -196,8 +210,7 @@ static void begin(struct inbox *inbox, struct payload *payload, const struct tas
 	const char *why = known ? NULL : busy(inbox);
 
 	if (done || is_pending(inbox, task->uid)) {
-		repeat(inbox, task->uid, done);
-		payload_done(inbox, payload);
+		repeat(inbox, payload, task->uid, done ? &entry : NULL);
 		return;
 	}
 	struct pending *pending = new_pending(inbox, payload, task);
@@ -243,23 +256,56 @@ static void refuse(struct inbox *inbox, const struct task_list *list)
 	inbox->figures.refused += list->refused;
 }
 
-void inbox_message(struct inbox *inbox, const void *data, size_t len, uint64_t id)
+static void decode(const struct inbox *inbox, const void *data, size_t len, struct task_list *list)
+{
+	task_decode(data, len, inbox->config->tasks.strict, inbox->config->tasks.max_bytes, list);
+}
+
+static void take(
+    struct inbox *inbox, const void *data, size_t len, uint64_t id, struct outcome *outcome)
 {
 	struct payload *payload;
 
-	if (inbox->stopped)
-		return; /* it is in the intake */
+	if (inbox->stopped) { /* it is in the intake */
+		outcome_free(outcome, false);
+		return;
+	}
 	payload = mem_alloc(sizeof(*payload));
 	payload->id = id;
+	payload->outcome = outcome;
 	inbox->figures.payloads++;
-	task_decode(
-	    data, len, inbox->config->tasks.strict, inbox->config->tasks.max_bytes, &payload->list);
+	decode(inbox, data, len, &payload->list);
 	refuse(inbox, &payload->list);
+	if (outcome)
+		outcome_decoded(outcome, &payload->list);
 	payload->open = payload->list.count + 1; /* ours, until all have begun */
 	/* the analyser does not see that `open` counts the holders */
 	for (size_t i = 0; i < payload->list.count; i++) /* NOLINT(clang-analyzer-unix.Malloc) */
 		begin(inbox, payload, &payload->list.tasks[i]);
 	payload_done(inbox, payload);
+}
+
+void inbox_message(struct inbox *inbox, const void *data, size_t len, uint64_t id)
+{
+	take(inbox, data, len, id, NULL);
+}
+
+void inbox_submit(struct inbox *inbox, const void *data, size_t len,
+    void (*done)(void *ctx, struct buf *json), void *ctx)
+{
+	uint64_t id = 0;
+
+	(void)intake_append(inbox->intake, data, len, &id); /* -1: as a message that finds it full */
+	take(inbox, data, len, id, outcome_new(done, ctx));
+}
+
+void inbox_preview(struct inbox *inbox, const void *data, size_t len, struct buf *json)
+{
+	struct task_list list;
+
+	decode(inbox, data, len, &list);
+	preview_write(inbox->executor, &list, json);
+	task_list_free(&list);
 }
 
 static void on_replayed(void *ctx, uint64_t id, const void *data, size_t len)
@@ -333,7 +379,7 @@ void inbox_free(struct inbox *inbox)
 
 		free_pending(inbox->pendings);
 		if (--payload->open == 0)
-			free_payload(payload);
+			free_payload(payload, false);
 	}
 	intake_close(inbox->intake);
 	journal_close(inbox->journal);

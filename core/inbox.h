@@ -12,6 +12,7 @@
 #ifndef NEAP_CORE_INBOX_H
 #define NEAP_CORE_INBOX_H
 
+#include "core/buf.h"
 #include "core/catalog.h"
 #include "core/clock.h"
 #include "core/config.h"
@@ -30,6 +31,14 @@ int inbox_arrived(
     struct inbox *inbox, const void *data, size_t len, uint64_t *id); /* PAHO'S THREAD */
 void inbox_message(
     struct inbox *inbox, const void *data, size_t len, uint64_t id); /* loop thread */
+/*
+ * A payload that somebody else than the broker sends, by the very path that the broker's take.
+ * `done` comes once, from within or later, with what came of it (outcome.h); NULL: the agent stops.
+ */
+void inbox_submit(struct inbox *inbox, const void *data, size_t len,
+    void (*done)(void *ctx, struct buf *json), void *ctx);
+/* What such a payload would do (preview.h); nothing is done. */
+void inbox_preview(struct inbox *inbox, const void *data, size_t len, struct buf *json);
 void inbox_replay(
     struct inbox *inbox); /* at the start, when the scripts are loaded: what a crash left undone */
 

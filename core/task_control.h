@@ -1,0 +1,17 @@
+/*
+ * What the control socket asks of tasks:
+ *
+ *   {"cmd":"task","payload":"[...]"}                  as if the server had sent it; what came of it
+ *   {"cmd":"task","payload":"[...]","dry_run":true}   what it would do
+ */
+#ifndef NEAP_CORE_TASK_CONTROL_H
+#define NEAP_CORE_TASK_CONTROL_H
+
+#include "core/control.h"
+#include "core/inbox.h"
+
+/* Like a control_handler; 1: it is no request about tasks. */
+int task_control(struct inbox *inbox, struct control *control, const struct json *request,
+    struct buf *result, struct err *err);
+
+#endif
