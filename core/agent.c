@@ -28,7 +28,7 @@ struct agent {
 	uv_signal_t signals[3];
 	uv_timer_t tick;
 	uv_timer_t stop_poll;
-	int lock;
+	int lock, queue_lock; /* of the folders of state and queue */
 	struct clock *clock;
 	struct policies *policies;
 	struct catalog *catalog;
@@ -292,24 +292,44 @@ static void on_hangup(uv_signal_t *handle, int signum)
 
 /* --- start --- */
 
+static int lock_folder(const char *dir, const char *name, struct err *err)
+{
+	struct buf path = {0};
+	int fd;
+
+	buf_printf(&path, "%s/%s", dir, name);
+	fd = fileio_lock(buf_str(&path), err);
+	buf_free(&path);
+	return fd;
+}
+
+/* A queue folder that cannot be used is no reason not to start; one that is another agent's is. */
+static int lock_queue(struct agent *agent, struct err *err)
+{
+	const char *dir = agent->config->queue.dir;
+	struct err why = {0};
+
+	if (fileio_mkdirs(dir, 0700, &why) == 0)
+		agent->queue_lock = lock_folder(dir, "queue.lock", &why);
+	if (agent->queue_lock >= 0 || why.code != 0)
+		return 0;
+	return err_set(err, "%s", why.text);
+}
+
 static int open_folders(struct agent *agent, struct err *err)
 {
 	const struct config *config = agent->config;
 	struct buf path = {0};
-	int rc = -1;
 
 	if (fileio_mkdirs(config->state.dir, 0700, err) < 0)
 		return -1;
-	buf_printf(&path, "%s/lock", config->state.dir);
-	agent->lock = fileio_lock(buf_str(&path), err);
-	if (agent->lock >= 0) {
-		path.len = 0;
-		buf_printf(&path, "%s/settings.json", config->state.dir);
-		agent->settings = store_open(buf_str(&path), err);
-		rc = agent->settings ? 0 : -1;
-	}
+	agent->lock = lock_folder(config->state.dir, "lock", err);
+	if (agent->lock < 0 || lock_queue(agent, err) < 0)
+		return -1;
+	buf_printf(&path, "%s/settings.json", config->state.dir);
+	agent->settings = store_open(buf_str(&path), err);
 	buf_free(&path);
-	return rc;
+	return agent->settings ? 0 : -1;
 }
 
 static int open_parts(struct agent *agent, struct err *err)
@@ -412,6 +432,8 @@ static void close_parts(struct agent *agent)
 	policies_free(agent->policies);
 	uv_run(&agent->loop, UV_RUN_DEFAULT); /* the closing handles */
 	clock_free(agent->clock);
+	if (agent->queue_lock >= 0)
+		close(agent->queue_lock);
 	if (agent->lock >= 0)
 		close(agent->lock);
 }
@@ -424,7 +446,7 @@ int agent_run(const struct config *config, const struct host_ops *ops)
 
 	agent->config = config;
 	agent->ops = ops;
-	agent->lock = -1;
+	agent->lock = agent->queue_lock = -1;
 	must(uv_loop_init(&agent->loop) == 0);
 	if (open_folders(agent, &err) < 0 || open_parts(agent, &err) < 0) {
 		log_error("agent", "cannot start: %s", err.text);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define CLIENTS_MAX 64
@@ -256,21 +257,57 @@ static void on_connection(uv_stream_t *listener, int status)
 		close_client(client);
 }
 
+static bool answers(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	bool alive;
+
+	if (fd < 0 || strlen(path) >= sizeof(address.sun_path)) {
+		if (fd >= 0)
+			close(fd);
+		return false;
+	}
+	strncpy(address.sun_path, path, sizeof(address.sun_path) - 1);
+	/* EAGAIN: it listens, and others wait for it already */
+	alive = connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 || errno == EAGAIN;
+	close(fd);
+	return alive;
+}
+
+/* Removes the socket of a process that was killed, and nothing else. */
+static int clear_the_way(const char *path, struct err *err)
+{
+	struct stat info;
+
+	if (lstat(path, &info) < 0)
+		return 0;
+	if (!S_ISSOCK(info.st_mode))
+		return err_set(err, "control.socket %s: there is a file that is no socket", path);
+	if (answers(path))
+		return err_set(
+		    err, "control.socket %s: another agent answers there: give each its own", path);
+	unlink(path);
+	return 0;
+}
+
 struct control *control_new(
     uv_loop_t *loop, const char *path, control_handler *handler, void *ctx, struct err *err)
 {
-	struct control *control = mem_alloc(sizeof(*control));
-	mode_t before = umask(0177);
+	struct control *control;
+	mode_t before;
 	int rc;
 
+	if (clear_the_way(path, err) < 0)
+		return NULL;
+	control = mem_alloc(sizeof(*control));
 	control->handler = handler;
 	control->ctx = ctx;
 	control->path = mem_strdup(path);
 	control->listener = mem_alloc(sizeof(*control->listener));
 	control->listener->data = control;
 	must(uv_pipe_init(loop, control->listener, 0) == 0);
-	unlink(
-	    path); /* of a process that was killed: the state folder's lock says that none is running */
+	before = umask(0177);
 	rc = uv_pipe_bind(control->listener, path);
 	umask(before);
 	if (rc == 0)

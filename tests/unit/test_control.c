@@ -251,6 +251,47 @@ static void the_socket_may_go_before_its_answers(void **state)
 	close(fd);
 }
 
+/* Binds and goes, as a process that was killed. */
+static void leave_behind(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	strncpy(address.sun_path, path, sizeof(address.sun_path) - 1);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	close(fd);
+}
+
+static void a_place_is_taken_only_from_the_dead(void **state)
+{
+	const struct fixture *fixture = *state;
+	char path[96], text[160];
+	struct err err = {0};
+	uv_loop_t loop;
+
+	uv_loop_init(&loop);
+	assert_null(control_new(&loop, fixture->path, echo, NULL, &err));
+	snprintf(text, sizeof(text),
+	    "control.socket %s: another agent answers there: give each its own", fixture->path);
+	assert_string_equal(err.text, text);
+	call(*state, "{\"v\":1,\"say\":\"still here\"}", "\"still here\"", NULL);
+
+	snprintf(path, sizeof(path), "%s/other", fixture->folder);
+	assert_int_equal(fileio_replace(path, "kept", 4, 0600, NULL), 0);
+	assert_null(control_new(&loop, path, echo, NULL, &err));
+	assert_non_null(strstr(err.text, ": there is a file that is no socket"));
+	assert_int_equal(unlink(path), 0);
+
+	leave_behind(path);
+	struct control *control = control_new(&loop, path, echo, NULL, &err);
+	assert_non_null(control);
+	control_free(control);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	assert_int_equal(uv_loop_close(&loop), 0);
+	assert_int_equal(access(path, F_OK), -1);
+}
+
 static void nobody_there_is_said_so(void **state)
 {
 	struct buf result = {0};
@@ -275,6 +316,7 @@ int main(void)
 	        requests_wait_for_an_answer_that_is_owed, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_client_may_go_before_its_answer, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(the_socket_may_go_before_its_answers, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(a_place_is_taken_only_from_the_dead, set_up, tear_down),
 	    cmocka_unit_test(nobody_there_is_said_so),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
