@@ -1,0 +1,43 @@
+#!/usr/bin/perl
+# What ships and what teaches runs as it is: each script passes `neap check`, and runs for two seconds with nothing to
+# complain of.
+use strict;
+use warnings;
+use NeapData;
+use NeapTest;
+use Test::More;
+
+my $root    = root_dir();
+my @scripts = grep { !/_test\.lua$/ } glob("$root/examples/*.lua $root/scripts/*.lua");
+my $broker  = start_broker();
+my $sub     = subscribe($broker, topic => '+/messages/json');
+my %neap;
+my $number = 0;
+cmp_ok(scalar(@scripts), '>=', 2, 'there are scripts');
+
+for my $script (@scripts) {
+    my ($file) = $script =~ m{([^/]+)$};
+    my $serial = 'GW-' . ++$number;
+    my $config = write_config($broker, serial => $serial, scripts => { $file => slurp($script) });
+    my ($status, $out, $err) = run_neap('check', '-c', $config);
+    is("$status$err", '0', "$file: neap check finds no fault");
+    like($out, qr/ declare [1-9]\d* paths$/, "$file: it declares something");
+    $neap{$script} = start_neap($config);
+}
+for my $script (@scripts) {
+    my ($file) = $script =~ m{([^/]+)$};
+    my $neap = $neap{$script};
+    wait_for(sub { my $s = $neap->status; $s && $s->{link}{state} eq 'connected' && $s->{uptime_s} >= 2 }, 30, "two seconds of $file");
+    my ($of) = @{ $neap->status->{scripts} };
+    is($of->{state} . join(' ', @{ $of->{bad} }), 'running', "$file: it runs, no sensor is bad");
+    is($neap->stop, 0, "$file: a clean stop");
+    is(join("\n", grep { / error | warn / && !/the temperature is simulated/ } $neap->lines), '', "$file: no error, no warning");
+}
+my %topics = map { $_->{topic} => 1 } $sub->messages;
+is(join(' ', sort keys %topics), join(' ', map { "GW-$_/messages/json" } sort 1 .. $number), 'all have sent something');
+cmp_ok(scalar(samples($sub->payloads)), '>', 5, 'samples, in bodies as they must be');
+
+my ($status, $out, $err) = run_neap('check', '-c', spew(temp_dir() . '/neap.yaml', slurp("$root/examples/neap.yaml")));
+unlike($err, qr/neap\.yaml:/, 'nothing is wrong with examples/neap.yaml');
+
+done_testing();
