@@ -10,6 +10,7 @@
 
 void bind_asset(lua_State *L);
 void bind_clock(lua_State *L);
+void bind_cron(lua_State *L);
 void bind_error(lua_State *L);
 void bind_event(lua_State *L);
 void bind_fiber(lua_State *L);

@@ -32,6 +32,13 @@ static int mono(lua_State *L)
 	return 1;
 }
 
+/* clock_set(): can the time of day be believed? */
+static int clock_set(lua_State *L)
+{
+	lua_pushboolean(L, clock_is_set(clock_of(L)));
+	return 1;
+}
+
 /* duration(number of seconds or text) -> milliseconds, or nil */
 static int duration(lua_State *L)
 {
@@ -62,6 +69,7 @@ static const luaL_Reg functions[] = {
     {"now", now},
     {"uptime", uptime},
     {"mono", mono},
+    {"clock_set", clock_set},
     {"duration", duration},
     {"duration_text", duration_text},
     {NULL, NULL},

@@ -12,10 +12,11 @@ struct ticker {
 	struct timer timer;
 	struct script *script;
 	char *what;
-	int64_t period_ms;
-	int64_t first_ms; /* from the start */
-	int function;     /* in the registry */
-	bool running;     /* its function: it does not overlap itself */
+	int64_t period_ms; /* 0: it fires when it was armed, once */
+	int64_t first_ms;  /* from the start; -1: not by itself */
+	int function;      /* in the registry */
+	bool running;      /* its function: it does not overlap itself */
+	bool stopped;
 	struct ticker *next;
 };
 
@@ -53,8 +54,9 @@ static void on_timer(struct timer *timer)
 {
 	struct ticker *ticker = (struct ticker *)timer; /* its first member */
 	struct script *script = ticker->script;
-	scheduler_add(
-	    script->host->scheduler, timer, after(ticker, clock_mono_ms(script->host->services.clock)));
+	int64_t now = clock_mono_ms(script->host->services.clock);
+	if (ticker->period_ms)
+		scheduler_add(script->host->scheduler, timer, after(ticker, now));
 	if (ticker->running)
 		return;
 	struct begin arg = {ticker, NULL};
@@ -67,20 +69,26 @@ static void on_timer(struct timer *timer)
 	fiber_run(arg.fiber);
 }
 
-static void start(struct ticker *ticker)
+static void fire_in(struct ticker *ticker, int64_t ms)
 {
 	const struct host *host = ticker->script->host;
-	scheduler_add(
-	    host->scheduler, &ticker->timer, clock_mono_ms(host->services.clock) + ticker->first_ms);
+	scheduler_add(host->scheduler, &ticker->timer, clock_mono_ms(host->services.clock) + ms);
 }
 
-/* ticker(what, period, first, function) -> ticker; `first` counts from the start */
+static void start(struct ticker *ticker)
+{
+	if (ticker->first_ms >= 0)
+		fire_in(ticker, ticker->first_ms);
+}
+
+/* ticker(what, period, first, function) -> ticker; `first` counts from the start, -1: it does not
+ * fire by itself. Period 0: it fires once each time it is armed. */
 static int new_ticker(lua_State *L)
 {
 	struct script *script = script_of(L);
 	const char *what = luaL_checkstring(L, 1);
 	int64_t period_ms = luaL_checkinteger(L, 2), first_ms = luaL_checkinteger(L, 3);
-	luaL_argcheck(L, period_ms > 0, 2, "must be above 0");
+	luaL_argcheck(L, period_ms >= 0, 2, "must not be below 0");
 	luaL_checktype(L, 4, LUA_TFUNCTION);
 	lua_settop(L, 4);
 	int function = luaL_ref(L, LUA_REGISTRYINDEX);
@@ -120,6 +128,19 @@ static int period(lua_State *L)
 	return 0;
 }
 
+/* arm(ticker, ms): it fires then, and not before; nil: not at all */
+static int arm(lua_State *L)
+{
+	struct ticker *ticker = lua_touserdata(L, 1);
+	const struct host *host = script_of(L)->host;
+	luaL_argcheck(L, ticker && !ticker->period_ms, 1, "no ticker that fires once");
+	if (lua_isnoneornil(L, 2))
+		scheduler_cancel(host->scheduler, &ticker->timer);
+	else if (!ticker->stopped)
+		fire_in(ticker, luaL_checkinteger(L, 2));
+	return 0;
+}
+
 void ticker_start_all(struct script *script)
 {
 	for (struct ticker *ticker = script->tickers; ticker; ticker = ticker->next)
@@ -128,8 +149,10 @@ void ticker_start_all(struct script *script)
 
 void ticker_stop_all(struct script *script)
 {
-	for (struct ticker *ticker = script->tickers; ticker; ticker = ticker->next)
+	for (struct ticker *ticker = script->tickers; ticker; ticker = ticker->next) {
+		ticker->stopped = true;
 		scheduler_cancel(script->host->scheduler, &ticker->timer);
+	}
 }
 
 void ticker_close_all(struct script *script)
@@ -146,6 +169,7 @@ void ticker_close_all(struct script *script)
 static const luaL_Reg functions[] = {
     {"ticker", new_ticker},
     {"period", period},
+    {"arm", arm},
     {NULL, NULL},
 };
 

@@ -13,6 +13,7 @@ end
 local names = {
 	asset = import("asset"),
 	cjson = core.cjson,
+	cron = import("cron"),
 	every = import("every"),
 	file = import("file"),
 	log = import("log"),

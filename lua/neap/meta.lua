@@ -173,6 +173,22 @@ function policy(name, fields) end
 ---@overload fun(period: neap.period, run: fun())
 function every(period, name, run) end
 
+--- Runs a function by the calendar: minute, hour, day of the month, month, day of the week; each
+--- "*", a number, a range, a list, with a step, or a name: "0 3 * * *", "*/15 8-17 * * mon-fri". If
+--- both days are restricted, either is enough. It waits until the clock is set and follows it: what
+--- a jump leaves out runs late if it is not an hour late, and a clock that goes back repeats
+--- nothing. When clocks are put forward, what falls into the gap runs at its end; when they are put
+--- back, a time that comes twice runs once (but with "*" hours, in each real hour). It does not
+--- overlap itself.
+---@param times string
+---@param name string for the log; the line if left out
+---@param run fun()
+---@param options? { zone?: string, jitter?: neap.duration } zone: "local" (the device's, if left
+--- out), "UTC", a name such as "Europe/Paris", or a rule such as "CET-1CEST,M3.5.0,M10.5.0/3";
+--- jitter: up to this much later, at random, to spread a fleet
+---@overload fun(times: string, run: fun(), options?: { zone?: string, jitter?: neap.duration })
+function cron(times, name, run, options) end
+
 ---@alias neap.event
 ---| "start" # the agent runs
 ---| "stop" # it is about to end: a few seconds are left

@@ -65,6 +65,18 @@ void world_free(struct world *world)
 	free(world);
 }
 
+int world_setup(void **state)
+{
+	*state = world_new();
+	return 0;
+}
+
+int world_teardown(void **state)
+{
+	world_free(*state);
+	return 0;
+}
+
 void world_file(struct world *world, const char *name, const char *text)
 {
 	char path[200];

@@ -58,4 +58,17 @@ void world_job(struct world *world, enum job_kind kind, const char *path, const 
 bool world_logged(struct world *world, const char *text);
 const char *world_problems(struct world *world); /* all, a line each */
 
+/* A test of cmocka in a world of its own, which is *state. */
+#define WORLD_TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
+int world_setup(void **state);
+int world_teardown(void **state);
+
+#define assert_has(text, part)                             \
+	do {                                                   \
+		if (!strstr(text, part))                           \
+			fail_msg("\"%s\" is not in:\n%s", part, text); \
+	} while (0)
+
+#define assert_logged(world, text) assert_has(buf_str(&(world)->log), text)
+
 #endif

@@ -1,0 +1,56 @@
+-- cron(times, [name,] run[, {zone=, jitter=}]): a function that runs by the calendar.
+local core, import = ...
+local check = import("check")
+
+local LOOK = 3600000 -- ms: the clock is looked at again at least so often
+local LATE = 3600 -- s: what a jump of the clock left out by less runs late
+local BACK = 3 * 3600 -- s: a clock that goes back by less repeats nothing; by more, it was wrong
+
+local kinds = { zone = "string", jitter = "duration" }
+
+-- now() has whole ms.
+local function ms(seconds)
+	return math.max(1, math.floor(seconds * 1000 + 0.5))
+end
+
+-- due(), each time that the calendar names, as long as the clock is set.
+local function follow(what, calendar, due)
+	local next, last, alarm
+	local function look()
+		if not core.clock_set() then
+			return -- on "clock" calls again
+		end
+		local now = core.now()
+		if next and now >= next and now - next < LATE then
+			due()
+			last = next
+		end
+		local again = last and now < last and last - now < BACK
+		next = core.cron_next(calendar, again and last or now)
+		core.arm(alarm, next and math.min(LOOK, ms(next - now)))
+	end
+	alarm = core.ticker(what, 0, 0, look)
+	core.on("clock", look)
+end
+
+return function(times, name, run, options)
+	check.argument("cron", 1, times, "string")
+	if type(name) == "function" then
+		name, run, options = nil, name, run
+	else
+		check.argument("cron", 2, name, "string")
+	end
+	local what = name and ('cron "%s"'):format(name) or ("cron at %s"):format(core.where())
+	if type(run) ~= "function" then
+		core.fail("%s: the argument after its name must be a function", what)
+	end
+	options = check.fields(what, options, kinds)
+	local calendar, why = core.cron(times, options.zone or "local")
+	if not calendar then
+		core.fail('%s: "%s": %s', what, times, why)
+	end
+	local runner = core.ticker(what .. ": ", 0, -1, run)
+	follow(what .. ": ", calendar, function()
+		core.arm(runner, options.jitter and math.random(0, options.jitter) or 0)
+	end)
+end
