@@ -163,7 +163,7 @@ static void read_segment(struct queue *queue, struct segment *segment, uint64_t 
 	scan_begin(&scan, segment, LOAD_BUFFER);
 	while ((item = scan_next(&scan)) != SCAN_END) {
 		if (item == SCAN_ERROR) {
-			log_error("queue", "%s: cannot be read: %s; what is unreadable counts as damaged",
+			log_warn("queue", "%s: cannot be read: %s; what is unreadable counts as damaged",
 			    segment->path, strerror(errno));
 			segment->unreadable = true;
 		} else if (item == SCAN_DAMAGE) {
@@ -200,7 +200,7 @@ static void set_aside(const char *path, const char *why, uint64_t lost)
 	if (rename(path, aside) < 0)
 		log_error("queue", "%s: %s, and cannot be renamed: %s", path, why, strerror(errno));
 	else
-		log_error("queue", "%s: %s; set aside as %s.damaged; about %llu samples lost", path, why,
+		log_warn("queue", "%s: %s; set aside as %s.damaged; about %llu samples lost", path, why,
 		    path, (unsigned long long)lost);
 }
 

@@ -1,5 +1,6 @@
 #include "queue_fixture.h"
 
+#include "core/log.h"
 #include "core/mem.h"
 
 #include <dirent.h>
@@ -15,6 +16,7 @@ void fixture_init(struct queue_fixture *fixture)
 	const char *fast = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
 
 	memset(fixture, 0, sizeof *fixture);
+	log_set_topic("queue", LOG_LEVEL_ERROR); /* damage and trouble are what the tests are about */
 	(void)snprintf(fixture->dir, sizeof fixture->dir, "%.40s/neap-queue-XXXXXX", tmp ? tmp : fast);
 	must(mkdtemp(fixture->dir) != NULL);
 	must(uv_loop_init(&fixture->loop) == 0);
