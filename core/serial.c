@@ -267,7 +267,7 @@ static int lost(struct serial *serial, int errnum, struct err *err)
 	    err, errnum, "%s is gone (unplugged?); it is opened again when it is back", serial->path);
 }
 
-/* 1: ready; 0: not until then; -1: the device is gone. */
+/* 1: ready, or broken, as read and write will tell; 0: not until then; -1: it failed. */
 static int await(struct serial *serial, short events, int64_t until_ms, struct err *err)
 {
 	int64_t left_ms = until_ms - clock_io_ms();
@@ -278,9 +278,6 @@ static int await(struct serial *serial, short events, int64_t until_ms, struct e
 	int rc = poll(&pfd, 1, left_ms > INT32_MAX ? INT32_MAX : (int)left_ms);
 	if (rc < 0 && errno != EINTR)
 		return lost(serial, errno, err);
-	/* what came in before the line broke is still to be read */
-	if (rc > 0 && (pfd.revents & events) == 0)
-		return lost(serial, EIO, err);
 	return rc > 0 ? 1 : 0;
 }
 

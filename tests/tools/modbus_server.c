@@ -7,6 +7,7 @@
  * Coils 0 to 99: 0. Discrete inputs 0 to 99: on where 3 divides. Holding registers 0 to 199: 1000 +
  * address; input registers: the address. Reading holding register
  *   250 the device is busy          251 the answer is damaged (RTU)
+ *   249 the answer comes late: just before that to the next query on the connection (TCP)
  *   252 a gateway's silent target   253 hangs up instead (TCP)    254 answers, then hangs up (TCP)
  */
 #ifndef HAVE_LIBMODBUS
@@ -36,7 +37,7 @@ int main(void)
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { BUSY = 250, DAMAGED, SILENT_TARGET, HANG_UP, ANSWER_AND_HANG_UP };
+enum { LATE = 249, BUSY, DAMAGED, SILENT_TARGET, HANG_UP, ANSWER_AND_HANG_UP };
 
 struct server {
 	modbus_t *modbus;
@@ -45,6 +46,8 @@ struct server {
 	bool tcp;
 	int units[8];
 	int unit_count;
+	uint8_t late[MODBUS_MAX_ADU_LENGTH]; /* a query whose answer is due */
+	int late_len;
 };
 
 static modbus_t *rtu_new(int unit)
@@ -87,6 +90,7 @@ static void hang_up(struct server *server)
 {
 	(void)close(server->fd);
 	server->fd = -1;
+	server->late_len = 0;
 }
 
 /* The answer and the end in one segment: who has the one has the other. */
@@ -105,7 +109,14 @@ static void answer(struct server *server, const uint8_t *query, int len)
 	const uint8_t *pdu = query + modbus_get_header_length(server->modbus);
 	int address = pdu[1] << 8 | pdu[2];
 
+	if (server->late_len > 0)
+		(void)modbus_reply(server->modbus, server->late, server->late_len, server->map);
+	server->late_len = 0;
 	switch (pdu[0] == MODBUS_FC_READ_HOLDING_REGISTERS ? address : 0) {
+	case LATE:
+		memcpy(server->late, query, (size_t)len);
+		server->late_len = len;
+		break;
 	case BUSY:
 		(void)modbus_reply_exception(server->modbus, query, MODBUS_EXCEPTION_SLAVE_OR_SERVER_BUSY);
 		break;

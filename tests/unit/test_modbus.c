@@ -442,6 +442,18 @@ static void a_damaged_answer_is_told(void **state)
 	assert_int_equal(a.values[0], 1001);
 }
 
+static void noise_before_a_query_is_thrown_away(void **state)
+{
+	struct fixture *f = *state;
+	struct modbus_query query = holding(1, 5, 1);
+	struct answer a;
+
+	read_ok(f, &query, &a);
+	assert_int_equal(write(f->pty.master, "\1\3\2noise", 8), 8);
+	read_ok(f, &query, &a);
+	assert_int_equal(a.values[0], 1005);
+}
+
 static void an_unplugged_adapter_comes_back(void **state)
 {
 	struct fixture *f = *state;
@@ -499,6 +511,19 @@ static void a_lost_connection_is_made_anew(void **state)
 	assert_int_equal(a.values[0], 1005);
 }
 
+static void a_late_answer_is_not_the_next_ones(void **state)
+{
+	struct fixture *f = *state;
+	struct modbus_query query = holding(1, 249, 1);
+	struct answer a;
+
+	query.timeout_ms = SHORT_MS;
+	assert_int_equal(ask(f, &query, NULL, &a), -ETIMEDOUT);
+	query = holding(1, 5, 1);
+	read_ok(f, &query, &a);
+	assert_int_equal(a.values[0], 1005);
+}
+
 static void a_host_that_is_unknown_is_told(void **state)
 {
 	struct fixture *f = *state;
@@ -542,6 +567,8 @@ int main(void)
 	    BY_RTU(rtu_has_units_1_to_247),
 	    BY_RTU(a_damaged_answer_is_told),
 	    BY_RTU(an_unplugged_adapter_comes_back),
+	    BY_RTU(noise_before_a_query_is_thrown_away),
+	    BY_TCP(a_late_answer_is_not_the_next_ones),
 	    BY_TCP(several_units_answer),
 	    BY_TCP(a_lost_connection_is_made_anew),
 	    BY_TCP(a_host_that_is_unknown_is_told),
