@@ -288,6 +288,7 @@ static void lost(struct mqtt *mqtt)
 
 	lasting = lasting < LASTING_MS ? LASTING_MS : lasting;
 	status->losses++;
+	status->hung_up = !mqtt->broken;
 	if (lived >= lasting) {
 		mqtt->short_lives = 0;
 		backoff_reset(&mqtt->absent);
@@ -544,6 +545,8 @@ void mqtt_drop_session(struct mqtt *mqtt)
 	if (mqtt->drop != DROP_NONE || mqtt->stopping)
 		return;
 	mqtt->drop = DROP_HANDLE;
+	mqtt->short_lives = 0; /* something is being done about it: no need to wait long */
+	backoff_reset(&mqtt->absent);
 	if (mqtt->phase == SUBSCRIBING || mqtt->phase == UP) {
 		close_link(mqtt);
 	} else if (mqtt->phase == IDLE || mqtt->phase == TRYING) {

@@ -32,7 +32,8 @@ struct link_status {
 	int64_t next_try_mono_ms; /* 0 unless waiting or refused */
 	char url[256];            /* of the present or the last try */
 	char reason[400]; /* of the last failure, in words: what and what to change; "" if none */
-	uint64_t connects, losses;
+	uint64_t connects, losses; /* a loss may come before the SUBACK that makes it a connect */
+	bool hung_up;              /* the last loss: the other side's doing, not ours */
 	uint64_t bytes_out, messages_out, messages_in; /* payload and topic, as handed over */
 };
 

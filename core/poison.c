@@ -3,11 +3,6 @@
 #define STRIKES_TO_SUSPECT 3
 #define STRIKES_TO_CONVICT 2 /* when only one message can be at fault */
 
-void poison_connected(struct poison *poison)
-{
-	poison->acked = false;
-}
-
 static enum poison_advice suspect_all(struct poison *poison, const struct poison_flight *flight)
 {
 	*poison = (struct poison){
@@ -36,7 +31,10 @@ static enum poison_advice convict(struct poison *poison, const struct poison_fli
 
 enum poison_advice poison_lost(struct poison *poison, const struct poison_flight *flight)
 {
-	if (poison->acked || flight->messages == 0) {
+	bool acked = poison->acked;
+
+	poison->acked = false;
+	if (acked || flight->messages == 0) {
 		poison->strikes = 0;
 		return POISON_NOTHING;
 	}

@@ -19,7 +19,7 @@
 
 struct poison {
 	bool probing;
-	bool acked; /* since the last connect */
+	bool acked; /* since the last loss */
 	uint32_t strikes;
 	uint32_t max_samples;  /* while probing: of one message */
 	uint64_t suspects;     /* samples that have still to pass */
@@ -39,7 +39,6 @@ enum poison_advice {
 	POISON_SET_ASIDE,    /* the same, and the one sample in flight is never to be sent again */
 };
 
-void poison_connected(struct poison *poison);
 enum poison_advice poison_lost(struct poison *poison, const struct poison_flight *flight);
 /* True when the last suspect has passed and it was the bodies' size: the caller limits them to
  * largest_passed. */

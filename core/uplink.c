@@ -42,7 +42,7 @@ struct flight {
 	struct outlet *outlet;
 	struct range range;
 	size_t bytes;
-	bool condemned; /* when it comes back it is set aside, not sent again */
+	bool dropped; /* it comes back because we gave the session up */
 	struct flight *prev, *next;
 };
 
@@ -60,10 +60,16 @@ struct uplink {
 	struct outlet *outlets;
 	struct flight *flights;
 	struct poison poison;
+	struct poison_flight returned; /* came back since the last loss: also in flight when it went */
+	struct {
+		const struct queue *queue;
+		uint64_t seq;
+	} last, condemned; /* the first sample sent last; the one that is never to be sent again */
 	struct uplink_figures figures;
 	double fresh_debt; /* bytes: above 0 the fresh lanes have had more than their share */
 	uint64_t turns;
 	uint32_t random;
+	uint64_t losses; /* of connections, seen */
 	bool connected;
 	bool pumping;
 };
@@ -269,6 +275,38 @@ static void lose_oversized(
 
 /* Fills the builder; returns what it holds as a range in flight, count 0 if nothing can be sent
  * now. */
+static bool is_condemned(
+    const struct uplink *uplink, const struct queue *queue, const struct record *record)
+{
+	return uplink->condemned.queue == queue && uplink->condemned.seq == record->seq;
+}
+
+/* Alone in a body, for whoever wants to know what the broker choked on. */
+static void set_aside(struct uplink *uplink, const struct candidate *candidate,
+    const struct encoder *encoder, const struct record *record)
+{
+	struct buf path = {0};
+	struct stat info;
+
+	buf_printf(&path, "%s/refused.log", uplink->config->queue.dir);
+	int fd = open(buf_str(&path), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (encoder->add(encoder->self, &record->sample) == MESSAGE_ADDED)
+		encoder->finish(encoder->self, &uplink->body);
+	buf_char(&uplink->body, '\n');
+	if (fd >= 0 && fstat(fd, &info) == 0 && info.st_size + (off_t)uplink->body.len < ASIDE_MAX)
+		(void)fileio_write_all(fd, uplink->body.data, uplink->body.len);
+	if (fd >= 0)
+		close(fd);
+	log_error("uplink",
+	    "%s: the broker hangs up on one sample of policy %s; it is set aside in %s and counted",
+	    record->sample.path, queue_name(candidate->queue), buf_str(&path));
+	buf_free(&path);
+	queue_advance(candidate->queue, candidate->lane);
+	struct range range = queue_take(candidate->queue, candidate->lane);
+	queue_lose(candidate->queue, &range, LOSS_REFUSED);
+	uplink->condemned.queue = NULL;
+}
+
 static struct range fill(
     struct uplink *uplink, const struct candidate *candidate, const struct encoder *encoder)
 {
@@ -280,6 +318,12 @@ static struct range fill(
 	       queue_peek(candidate->queue, candidate->lane, &record)) {
 		if (!settle_time(uplink, candidate, &record))
 			break;
+		if (is_condemned(uplink, candidate->queue, &record)) {
+			if (encoder->count(encoder->self) > 0)
+				break;
+			set_aside(uplink, candidate, encoder, &record);
+			continue;
+		}
 		enum message_fit fit = encoder->add(encoder->self, &record.sample);
 		if (fit == MESSAGE_TOO_BIG && encoder->count(encoder->self) == 0) {
 			lose_oversized(uplink, candidate, record.sample.path);
@@ -328,6 +372,8 @@ static bool send_one(struct uplink *uplink, const struct candidate *candidate, b
 	flight->outlet = candidate->outlet;
 	flight->range = range;
 	flight->bytes = uplink->body.len;
+	uplink->last.queue = candidate->queue;
+	uplink->last.seq = range.first;
 	add_flight(uplink, flight);
 	candidate->outlet->turn = ++uplink->turns;
 	if (contended)
@@ -445,44 +491,25 @@ void uplink_acked(struct uplink *uplink, void *token)
 	pump(uplink);
 }
 
-/* Keeps a refused body for whoever wants to know what the broker choked on. */
-static void keep_aside(struct uplink *uplink, const struct flight *flight)
-{
-	struct buf path = {0};
-	struct stat info;
-
-	buf_printf(&path, "%s/refused.log", uplink->config->queue.dir);
-	int fd = open(buf_str(&path), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	if (fd >= 0 && fstat(fd, &info) == 0 && info.st_size + (off_t)uplink->body.len < ASIDE_MAX) {
-		buf_char(&uplink->body, '\n');
-		(void)fileio_write_all(fd, uplink->body.data, uplink->body.len);
-	}
-	if (fd >= 0)
-		close(fd);
-	log_error("uplink",
-	    "%s: the broker hangs up on one sample of policy %s; it is set aside in %s and counted",
-	    flight->outlet->name, flight->outlet->name, buf_str(&path));
-	buf_free(&path);
-}
-
 void uplink_failed(struct uplink *uplink, void *token)
 {
 	struct flight *flight = token;
 
-	if (flight->condemned) {
-		keep_aside(uplink, flight);
-		queue_lose(flight->queue, &flight->range, LOSS_REFUSED);
-	} else {
-		queue_release(flight->queue, &flight->range);
+	if (!flight->dropped) {
+		uplink->returned.messages++;
+		uplink->returned.samples += flight->range.count;
 	}
+	queue_release(flight->queue, &flight->range);
 	remove_flight(uplink, flight);
 	free(flight);
 }
 
 static void on_lost(struct uplink *uplink)
 {
-	struct poison_flight in_flight = {.messages = uplink->figures.in_flight};
+	struct poison_flight in_flight = uplink->returned;
 
+	uplink->returned = (struct poison_flight){0};
+	in_flight.messages += uplink->figures.in_flight;
 	for (const struct flight *flight = uplink->flights; flight; flight = flight->next)
 		in_flight.samples += flight->range.count;
 	enum poison_advice advice = poison_lost(&uplink->poison, &in_flight);
@@ -492,8 +519,12 @@ static void on_lost(struct uplink *uplink)
 	    "the broker hangs up again and again with the same %u messages in flight: sending "
 	    "them again one by one, in a new session",
 	    in_flight.messages);
-	if (advice == POISON_SET_ASIDE)
-		uplink->flights->condemned = true;
+	if (advice == POISON_SET_ASIDE) {
+		uplink->condemned.queue = uplink->last.queue;
+		uplink->condemned.seq = uplink->last.seq;
+	}
+	for (struct flight *flight = uplink->flights; flight; flight = flight->next)
+		flight->dropped = true;
 	mqtt_drop_session(uplink->mqtt);
 }
 
@@ -519,12 +550,16 @@ void uplink_link(struct uplink *uplink, const struct link_status *status)
 	bool was = uplink->connected;
 
 	uplink->connected = status->state == LINK_CONNECTED;
+	/* paho sends what it holds right after the CONNACK: a poisoned session may never get as far
+	 * as the SUBACK. */
+	if (status->losses > uplink->losses) {
+		uplink->losses = status->losses;
+		if (status->hung_up)
+			on_lost(uplink);
+	}
 	if (uplink->connected && !was) {
-		poison_connected(&uplink->poison);
 		mark_backlogs(uplink);
 		pump(uplink);
-	} else if (was && !uplink->connected && status->state != LINK_STOPPED) {
-		on_lost(uplink);
 	}
 }
 

@@ -30,7 +30,6 @@ static void connect_once(
     struct run *run, const struct broker *broker, uint64_t total, uint32_t batch)
 {
 	run->connects++;
-	poison_connected(&run->poison);
 	while (run->next <= total) {
 		uint32_t window = poison_window(&run->poison, 4);
 		uint32_t count = poison_samples(&run->poison, batch);
@@ -96,7 +95,6 @@ static void a_link_that_only_flaps_convicts_nobody(void **state)
 
 	(void)state;
 	for (int i = 0; i < 100; i++) {
-		poison_connected(&poison);
 		if (i % 2)
 			(void)poison_acked(&poison, 100, 4000);
 		assert_int_equal(poison_lost(&poison, &flight), POISON_NOTHING);
@@ -110,7 +108,6 @@ static void an_idle_link_that_is_cut_is_no_strike(void **state)
 
 	(void)state;
 	for (int i = 0; i < 100; i++) {
-		poison_connected(&poison);
 		assert_int_equal(poison_lost(&poison, &nothing), POISON_NOTHING);
 	}
 	assert_int_equal(poison.strikes, 0);
