@@ -4,6 +4,7 @@
  */
 #include "core/nearest.h"
 #include "lua/bindings.h"
+#include "lua/entry.h"
 #include "lua/state.h"
 
 #include <lauxlib.h>

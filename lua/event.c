@@ -2,6 +2,7 @@
 
 #include "core/log.h"
 #include "lua/bindings.h"
+#include "lua/entry.h"
 #include "lua/fiber.h"
 
 #include <lauxlib.h>

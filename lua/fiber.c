@@ -4,6 +4,7 @@
 #include "core/mem.h"
 #include "core/number.h"
 #include "lua/bindings.h"
+#include "lua/entry.h"
 #include "lua/limits.h"
 
 #include <lauxlib.h>

@@ -3,6 +3,7 @@
 #include "core/log.h"
 #include "core/mem.h"
 #include "lua/bindings.h"
+#include "lua/entry.h"
 #include "lua/fiber.h"
 #include "lua/point.h"
 #include "lua/value.h"

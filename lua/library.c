@@ -4,6 +4,7 @@
 #include "core/mem.h"
 #include "lua/bindings.h"
 #include "lua/embed.h"
+#include "lua/entry.h"
 
 #include <errno.h>
 #include <lauxlib.h>

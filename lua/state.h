@@ -1,10 +1,10 @@
 /*
  * One script: a Lua state of its own with a memory limit, and all that belongs to it.
  *
- * Every way into Lua goes through script_call and script_resume, so that limits on time have one
- * place. A C function finds its script with script_of(L), in coroutines too. Chunks of the script
- * are named "@machine.lua" and "@lib/util.lua", those of the embedded library "=neap.asset": the
- * first level of the stack whose name begins with '@' is the script's own line. Loop thread.
+ * Lua is entered through entry.h only, so that limits on time have one place. A C function finds its
+ * script with script_of(L), in coroutines too. Chunks of the script are named "@machine.lua" and
+ * "@lib/util.lua", those of the embedded library "=neap.asset": the first level of the stack whose
+ * name begins with '@' is the script's own line. Loop thread.
  */
 #ifndef NEAP_LUA_STATE_H
 #define NEAP_LUA_STATE_H
@@ -91,26 +91,12 @@ void script_drop_state(struct script *script);
 void script_free(struct script *script); /* after that */
 void script_set_trouble(struct script *script, const char *text);
 
-/* Calls function(L) with `arg` as light userdata, protected, outside of any coroutine. -1: the text
- * is the error's, and the traceback has been logged for those who debug. */
-int script_call(struct script *script, lua_CFunction function, void *arg, struct err *err);
-/* lua_resume. `again`: it goes on after it was made to yield (limits.h). */
-int script_resume(struct script *script, lua_State *co, int nargs, int *nresults, bool again);
-/* Ends a coroutine that failed or shall not go on: runs its close variables. */
-void script_reset(struct script *script, lua_State *co);
-
 /* Pushes "machine.lua:12: ", the line of the script that is running, or "". */
 void script_where(lua_State *L);
 /* Raises wrong use: a text that begins with the script's line. */
 int script_fail(lua_State *L, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Raises a failure as an error object (error.c), with the script's line. */
 int script_raise(lua_State *L, const struct err *err);
-/* A message handler for pcall: the traceback goes to the debug log, the error stays. */
-int script_on_error(lua_State *L);
-/* The text, from outside: of the error that a coroutine ended with, with its traceback to the debug
- * log. */
-void script_error_of(struct script *script, lua_State *co, struct err *err);
-
 /* Hands over to the kernel what was pushed. Before anything of it can be known outside. */
 void host_commit(struct host *host);
 
