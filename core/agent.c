@@ -159,6 +159,7 @@ static void on_tick(uv_timer_t *timer)
 	uint64_t lost = losses(agent);
 
 	watch_clock(agent);
+	inbox_tick(agent->inbox);
 	if (lost > agent->lost)
 		agent->ops->event(agent->host, "full", "samples were lost");
 	agent->lost = lost;

@@ -101,6 +101,8 @@ static void print_status(const struct json *status)
 	    (long long)integer(tasks, "done"), (long long)integer(tasks, "failed"),
 	    (long long)integer(tasks, "refused"), (long long)integer(tasks, "repeated"),
 	    (long long)integer(tasks, "running"));
+	if (json_member(tasks, "held_s"))
+		printf("        held for another %s: neap hold off ends it\n", span(tasks, "held_s", time));
 	print_scripts(json_member(status, "scripts"));
 	print_policies(json_member(status, "policies"));
 }

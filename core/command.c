@@ -21,6 +21,9 @@ const struct command commands[] = {
         "[-c FILE] [--dry-run] [--json] (read PATH.. | write PATH=VALUE.. | "
         "command ID [NAME=VALUE..] | raw JSON)",
         "does a task as if the server had sent it", "cjna", command_task},
+    {"tasks", "[-c FILE] refused [--json]", "the payloads that were refused last, and why", "cja",
+        command_tasks},
+    {"hold", "[-c FILE] (tasks DURATION | off)", "no task starts for a time", "ca", command_hold},
     {"queue", "[-c FILE] (list [--json] | dump [POLICY] | check | drop POLICY [--yes])",
         "what waits on disk, and whether it is whole", "cjya", command_queue},
     {"clock", "[-c FILE] set", "tells the agent that the time of day is right", "ca",

@@ -54,6 +54,8 @@ int command_run(const struct invocation *invocation);
 int command_check(const struct invocation *invocation);
 int command_status(const struct invocation *invocation);
 int command_model(const struct invocation *invocation);
+int command_tasks(const struct invocation *invocation);
+int command_hold(const struct invocation *invocation);
 int command_task(const struct invocation *invocation);
 int command_queue(const struct invocation *invocation);
 int command_clock(const struct invocation *invocation);

@@ -20,6 +20,7 @@ static const char *const dialects[] = {"tutorial", "current", NULL};
 static const char *const forms[] = {"c", "a", NULL};
 static const char *const value_forms[] = {"text", "native", NULL};
 static const char *const timestamps[] = {"s", "ms", NULL};
+static const char *const holds[] = {"wait", "refuse", NULL};
 static const char *const trusts[] = {"date", "sync", NULL};
 static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
 static const char *const targets[] = {"stderr", "syslog", NULL};
@@ -70,6 +71,7 @@ static const struct config_key keys[] = {
     {"tasks.strict", BOOL(tasks.strict), .fallback = "false"},
     {"tasks.sync", BOOL(tasks.sync), .fallback = "false"},
     {"tasks.max_bytes", SIZE(tasks.max_bytes, "1KB", "16MB"), .fallback = "256KB"},
+    {"tasks.hold", CHOICE(tasks.hold_refuses, holds), .fallback = "wait"},
     {"tasks.queue", CONFIG_COUNT, AT(tasks.queue), .min = "1", .max = "10000", .fallback = "1000"},
     {"window.messages", CONFIG_COUNT, AT(window.messages), .min = "1", .max = "100",
         .fallback = "20"},

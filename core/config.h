@@ -45,6 +45,7 @@ struct config {
 	} broker;
 	struct {
 		bool strict, sync;
+		bool hold_refuses; /* while tasks are held: refused, not kept waiting */
 		uint64_t max_bytes;
 		uint32_t queue; /* tasks that are not done yet */
 	} tasks;

@@ -6,21 +6,27 @@
  */
 #include "core/inbox.h"
 
+#include "core/arena.h"
 #include "core/buf.h"
 #include "core/executor.h"
+#include "core/hold.h"
 #include "core/intake.h"
 #include "core/journal.h"
 #include "core/log.h"
 #include "core/mem.h"
+#include "core/number.h"
 #include "core/outcome.h"
 #include "core/preview.h"
+#include "core/refused.h"
 #include "core/task.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define INTAKE_MAX (1024 * 1024) /* bytes of payloads not done yet */
-#define PIECES_MAX 20000         /* paths that wait for their turn */
+#define INTAKE_MAX  (1024 * 1024) /* bytes of payloads not done yet */
+#define PIECES_MAX  20000         /* paths that wait for their turn */
+#define REFUSAL_MAX 100
 
 /* A message while any of its tasks is not done. It owns what they point to. */
 struct payload {
@@ -39,14 +45,17 @@ struct pending {
 };
 
 struct inbox {
+	struct clock *clock;
 	const struct config *config;
 	struct ingest *ingest;
 	struct intake *intake;
 	struct journal *journal;
 	struct executor *executor;
+	struct hold *hold;
+	struct refused *refused;
 	struct pending *pendings;
 	struct inbox_figures figures;
-	bool stopped;
+	bool held, stopped;
 };
 
 /* --- the end of a task --- */
@@ -165,9 +174,18 @@ static bool is_pending(const struct inbox *inbox, const char *uid)
 	return pending != NULL;
 }
 
-/* NULL: there is room for another task. */
-static const char *busy(const struct inbox *inbox)
+/* Why a new task must not begin; NULL if it may. `text` is room for it. */
+static const char *refusal(struct inbox *inbox, char text[REFUSAL_MAX])
 {
+	int64_t held_ms = inbox->config->tasks.hold_refuses ? hold_left_ms(inbox->hold) : 0;
+	char left[NUMBER_TEXT];
+
+	if (held_ms > 0) {
+		duration_format(left, (held_ms + 999) / 1000 * 1000);
+		(void)snprintf(
+		    text, REFUSAL_MAX, "held for another %s: somebody works on the machine", left);
+		return text;
+	}
 	if (executor_running(inbox->executor) >= inbox->config->tasks.queue)
 		return "busy: as many tasks as tasks.queue allows are not done yet";
 	if (executor_waiting(inbox->executor) >= PIECES_MAX)
@@ -207,7 +225,8 @@ static void begin(struct inbox *inbox, struct payload *payload, const struct tas
 	struct journal_entry entry = {0};
 	bool known = journal_find(inbox->journal, task->uid, &entry);
 	bool done = known && entry.state == JOURNAL_DONE;
-	const char *why = known ? NULL : busy(inbox);
+	char text[REFUSAL_MAX];
+	const char *why = known ? NULL : refusal(inbox, text);
 
 	if (done || is_pending(inbox, task->uid)) {
 		repeat(inbox, payload, task->uid, done ? &entry : NULL);
@@ -276,6 +295,8 @@ static void take(
 	inbox->figures.payloads++;
 	decode(inbox, data, len, &payload->list);
 	refuse(inbox, &payload->list);
+	if (payload->list.refused > 0)
+		refused_add(inbox->refused, data, len, &payload->list);
 	if (outcome)
 		outcome_decoded(outcome, &payload->list);
 	payload->open = payload->list.count + 1; /* ours, until all have begun */
@@ -323,28 +344,58 @@ void inbox_report_settings(struct inbox *inbox)
 	executor_report_settings(inbox->executor);
 }
 
-/* --- outside --- */
+/* --- holding --- */
 
-static struct journal *open_journal(const char *dir, struct err *err)
+static void log_hold(int64_t left_ms)
 {
-	struct buf path = {0};
-	struct journal *journal;
+	char left[NUMBER_TEXT];
 
-	buf_printf(&path, "%s/uids", dir);
-	journal = journal_open(buf_str(&path), err);
-	buf_free(&path);
-	return journal;
+	duration_format(left, left_ms);
+	log_warn("task", "tasks are held for %s", left);
 }
 
-static struct intake *open_intake(const struct config *config, struct err *err)
+int inbox_hold(struct inbox *inbox, int64_t duration_ms, struct err *err)
 {
-	struct buf path = {0};
-	struct intake *intake;
+	int rc = hold_set(inbox->hold, duration_ms, err);
 
-	buf_printf(&path, "%s/intake", config->state.dir);
-	intake = intake_open(buf_str(&path), config->tasks.sync, INTAKE_MAX, err);
-	buf_free(&path);
-	return intake;
+	if (duration_ms > 0)
+		log_hold(duration_ms);
+	inbox_tick(inbox);
+	return rc;
+}
+
+void inbox_tick(struct inbox *inbox)
+{
+	bool held = hold_left_ms(inbox->hold) > 0;
+
+	if (inbox->held && !held)
+		log_info("task", "tasks are no longer held");
+	inbox->held = held;
+	executor_hold(inbox->executor, held);
+	refused_tick(inbox->refused);
+}
+
+void inbox_refused(const struct inbox *inbox, struct buf *json)
+{
+	refused_write(inbox->refused, json);
+}
+
+/* --- outside --- */
+
+static int open_files(struct inbox *inbox, struct err *err)
+{
+	const struct config *config = inbox->config;
+	struct arena paths = {0};
+	const char *dir = config->state.dir;
+
+	inbox->hold = hold_open(arena_printf(&paths, "%s/hold", dir), inbox->clock);
+	inbox->refused = refused_open(arena_printf(&paths, "%s/refused", dir), inbox->clock);
+	inbox->journal = journal_open(arena_printf(&paths, "%s/uids", dir), err);
+	if (inbox->journal)
+		inbox->intake = intake_open(
+		    arena_printf(&paths, "%s/intake", dir), config->tasks.sync, INTAKE_MAX, err);
+	arena_free(&paths);
+	return inbox->intake ? 0 : -1;
 }
 
 struct inbox *inbox_new(struct clock *clock, const struct config *config, struct catalog *catalog,
@@ -352,15 +403,18 @@ struct inbox *inbox_new(struct clock *clock, const struct config *config, struct
 {
 	struct inbox *inbox = mem_alloc(sizeof(*inbox));
 
+	inbox->clock = clock;
 	inbox->config = config;
 	inbox->ingest = ingest;
 	inbox->executor = executor_new(clock, catalog, ingest);
-	inbox->journal = open_journal(config->state.dir, err);
-	inbox->intake = inbox->journal ? open_intake(config, err) : NULL;
-	if (inbox->intake)
-		return inbox;
-	inbox_free(inbox);
-	return NULL;
+	if (open_files(inbox, err) < 0) {
+		inbox_free(inbox);
+		return NULL;
+	}
+	if (hold_left_ms(inbox->hold) > 0)
+		log_hold(hold_left_ms(inbox->hold));
+	inbox_tick(inbox);
+	return inbox;
 }
 
 void inbox_stop(struct inbox *inbox)
@@ -383,13 +437,16 @@ void inbox_free(struct inbox *inbox)
 	}
 	intake_close(inbox->intake);
 	journal_close(inbox->journal);
+	refused_close(inbox->refused);
+	hold_close(inbox->hold);
 	free(inbox);
 }
 
-struct inbox_figures inbox_figures(const struct inbox *inbox)
+struct inbox_figures inbox_figures(struct inbox *inbox)
 {
 	struct inbox_figures figures = inbox->figures;
 
+	figures.held_ms = hold_left_ms(inbox->hold);
 	figures.running = (uint32_t)executor_running(inbox->executor);
 	return figures;
 }

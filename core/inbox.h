@@ -46,10 +46,17 @@ void inbox_replay(
  * a start. */
 void inbox_report_settings(struct inbox *inbox);
 
+/* Nothing starts for so long; 0: no more. -1: it holds, but would not outlive a restart. */
+int inbox_hold(struct inbox *inbox, int64_t duration_ms, struct err *err);
+/* The payloads refused last (refused.h). */
+void inbox_refused(const struct inbox *inbox, struct buf *json);
+void inbox_tick(struct inbox *inbox); /* about once a second */
+
 struct inbox_figures {
 	uint64_t payloads, done, refused, repeated, failed;
 	uint32_t running;
+	int64_t held_ms; /* tasks are held for so long; 0: they are not */
 };
-struct inbox_figures inbox_figures(const struct inbox *inbox);
+struct inbox_figures inbox_figures(struct inbox *inbox);
 
 #endif

@@ -104,6 +104,8 @@ static void write_tasks(struct json_out *out, const struct status_parts *parts)
 	json_out_int(out, "refused", (int64_t)figures.refused);
 	json_out_int(out, "repeated", (int64_t)figures.repeated);
 	json_out_int(out, "running", figures.running);
+	if (figures.held_ms > 0)
+		json_out_number(out, "held_s", seconds(figures.held_ms));
 	json_out_close(out, '}');
 }
 

@@ -1,5 +1,7 @@
 #include "core/task_control.h"
 
+#include "core/hold.h"
+
 #include <string.h>
 
 static void on_done(void *ctx, struct buf *json)
@@ -34,6 +36,18 @@ static int do_task(struct inbox *inbox, struct control *control, const struct js
 	return 0;
 }
 
+static int do_hold(struct inbox *inbox, const struct json *request, struct err *err)
+{
+	const struct json *time = json_member(request, "for_ms");
+
+	if (!time || time->kind != JSON_INTEGER || time->integer < 0 || time->integer > HOLD_MAX_MS)
+		return err_set(err, "\"for_ms\" must be milliseconds, 30 days at most");
+	if (inbox_hold(inbox, time->integer, err) == 0)
+		return 0;
+	err_prefix(err, "it holds, but would not outlive a restart: ");
+	return -1;
+}
+
 int task_control(struct inbox *inbox, struct control *control, const struct json *request,
     struct buf *result, struct err *err)
 {
@@ -41,5 +55,10 @@ int task_control(struct inbox *inbox, struct control *control, const struct json
 
 	if (strcmp(cmd->string.data, "task") == 0)
 		return do_task(inbox, control, request, result, err);
-	return 1;
+	if (strcmp(cmd->string.data, "hold") == 0)
+		return do_hold(inbox, request, err);
+	if (strcmp(cmd->string.data, "tasks-refused") != 0)
+		return 1;
+	inbox_refused(inbox, result);
+	return 0;
 }

@@ -3,6 +3,8 @@
  *
  *   {"cmd":"task","payload":"[...]"}                  as if the server had sent it; what came of it
  *   {"cmd":"task","payload":"[...]","dry_run":true}   what it would do
+ *   {"cmd":"tasks-refused"}                           the payloads refused last (refused.h)
+ *   {"cmd":"hold","for_ms":3600000}                   tasks are held; 0: no more
  */
 #ifndef NEAP_CORE_TASK_CONTROL_H
 #define NEAP_CORE_TASK_CONTROL_H
