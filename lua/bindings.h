@@ -13,6 +13,7 @@ void bind_clock(lua_State *L);
 void bind_cron(lua_State *L);
 void bind_error(lua_State *L);
 void bind_event(lua_State *L);
+void bind_exec(lua_State *L);
 void bind_fiber(lua_State *L);
 void bind_file(lua_State *L);
 void bind_job(lua_State *L);

@@ -77,6 +77,15 @@ static int fail(lua_State *L)
 	return script_fail(L, "%s", luaL_checkstring(L, 1));
 }
 
+/* raise(text, code): raises it as a failure, an error object */
+static int raise_failure(lua_State *L)
+{
+	struct err err;
+	const char *code = luaL_checkstring(L, 2);
+	(void)err_set(&err, "%s", luaL_checkstring(L, 1));
+	return script_raise_code(L, &err, code);
+}
+
 /* where() -> "machine.lua:12", the script's line, or "" */
 static int where(lua_State *L)
 {
@@ -107,6 +116,7 @@ static const luaL_Reg functions[] = {
     {"try", try},
     {"traceback", script_on_error},
     {"fail", fail},
+    {"raise", raise_failure},
     {"where", where},
     {"nearest", nearest},
     {NULL, NULL},

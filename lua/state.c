@@ -125,17 +125,22 @@ int script_fail(lua_State *L, const char *fmt, ...)
 	return lua_error(L);
 }
 
-int script_raise(lua_State *L, const struct err *err)
+int script_raise_code(lua_State *L, const struct err *err, const char *code)
 {
 	lua_createtable(L, 0, 3); /* error */
 	lua_pushstring(L, err->text);
 	lua_setfield(L, -2, "message");
-	lua_pushstring(L, err->code ? err_code(err) : "ERROR");
+	lua_pushstring(L, code);
 	lua_setfield(L, -2, "code");
 	script_where(L);
 	lua_setfield(L, -2, "where");
 	luaL_setmetatable(L, "neap.error");
 	return lua_error(L);
+}
+
+int script_raise(lua_State *L, const struct err *err)
+{
+	return script_raise_code(L, err, err->code ? err_code(err) : "ERROR");
 }
 
 void host_commit(struct host *host)

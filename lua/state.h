@@ -97,6 +97,7 @@ void script_where(lua_State *L);
 int script_fail(lua_State *L, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Raises a failure as an error object (error.c), with the script's line. */
 int script_raise(lua_State *L, const struct err *err);
+int script_raise_code(lua_State *L, const struct err *err, const char *code);
 /* Hands over to the kernel what was pushed. Before anything of it can be known outside. */
 void host_commit(struct host *host);
 

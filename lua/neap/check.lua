@@ -35,6 +35,19 @@ function check.duration(what, value)
 	return ms
 end
 
+local factors = { [""] = 1, B = 1, KB = 1024, MB = 1048576, GB = 1073741824 }
+
+-- A size in bytes, above 0.
+function check.size(what, value)
+	local count, unit = tostring(value):match("^(%d+)%s*(%u*)$")
+	local bytes = count and factors[unit] and math.tointeger(count * factors[unit])
+	if not bytes or bytes <= 0 then
+		core.fail('%s must be a number of bytes above 0 or text such as "64KB" or "2MB", not %s',
+			what, show(value))
+	end
+	return bytes
+end
+
 local articles = {
 	string = "text", number = "a number", ["function"] = "a function", table = "a table",
 	boolean = "true or false",
@@ -44,11 +57,13 @@ local function is(value, kind)
 	return kind == "any" or type(value) == kind
 end
 
--- Raises unless the value is of the kind: a type of Lua's, "duration" or "any". A duration comes
--- back in ms.
+-- Raises unless the value is of the kind: a type of Lua's, "duration", "size" or "any". A duration
+-- comes back in ms, a size in bytes.
 function check.value(what, value, kind)
 	if kind == "duration" then
 		return check.duration(what, value)
+	elseif kind == "size" then
+		return check.size(what, value)
 	elseif not is(value, kind) then
 		core.fail("%s must be %s, not %s", what, articles[kind], show(value))
 	end
@@ -62,7 +77,7 @@ function check.argument(name, index, value, kind)
 	return check.value(("%s: argument %d"):format(name, index), value, kind)
 end
 
--- A copy of the fields, each checked by `kinds` (field -> kind), durations in ms.
+-- A copy of the fields, each checked by `kinds` (field -> kind), durations in ms, sizes in bytes.
 function check.fields(what, fields, kinds)
 	if fields == nil then
 		return {}

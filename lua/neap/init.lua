@@ -15,6 +15,7 @@ local names = {
 	cjson = core.cjson,
 	cron = import("cron"),
 	every = import("every"),
+	exec = import("exec"),
 	file = import("file"),
 	log = import("log"),
 	now = core.now,

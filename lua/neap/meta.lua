@@ -259,6 +259,38 @@ function file.append(path, text) end
 ---@return boolean
 function file.exists(path) end
 
+--- What a program did. One of status and signal is nil.
+---@class neap.exec_result
+---@field status? integer # its exit status
+---@field signal? integer # the signal that ended it
+---@field out string # its standard output
+---@field err string # its standard error output
+
+---@class neap.exec_options
+---@field timeout? neap.duration # 10s if left out
+---@field input? string # for its standard input, which is empty without it
+---@field limit? string|integer # of each output: "64KB" if left out
+--- More of its environment. It has PATH, HOME and TZ of the agent's, LC_ALL=C, and nothing else.
+---@field env? table<string, string|number>
+---@field cwd? string # the folder that it runs in: / if left out
+---@field check? boolean # false: its exit status or signal is not looked at
+
+--- The program, its arguments, and the options, in one table.
+---@class neap.exec_list: neap.exec_options
+---@field [integer] string|number
+
+--- Starts a program and waits for its end. Raises if it cannot be started ("ENOENT"), exits with
+--- another status than 0 or by a signal ("EXIT"; the message has the last line of what it wrote to
+--- standard error), takes too long ("ETIMEDOUT") or writes too much ("ENOBUFS"). It runs in a
+--- session of its own and inherits no descriptor. When it has ended, when its time is over, and
+--- when the script is closed, all that is left in its process group is ended, too: by SIGTERM, and
+--- by SIGKILL a second later. What shall stay belongs to the service manager, or behind setsid(1).
+---@param command string a text for /bin/sh
+---@param options? neap.exec_options
+---@return neap.exec_result
+---@overload fun(command: neap.exec_list): neap.exec_result
+function exec(command, options) end
+
 --- Seconds since 1970, with milliseconds.
 ---@return number
 function now() end

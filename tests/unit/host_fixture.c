@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static void fill_path(const struct world *world, const char *name, char path[200])
 {
@@ -196,6 +197,26 @@ void world_run(struct world *world, int64_t ms)
 		}
 		clock_advance(world->clock, next - now);
 		host_run(world->host);
+	}
+}
+
+void world_real(struct world *world)
+{
+	clock_free(world->clock);
+	world->clock = clock_new(CLOCK_TRUST_DATE);
+}
+
+void world_wait(struct world *world, const char *text)
+{
+	int64_t until = clock_io_ms() + 120000;
+
+	while (!world_logged(world, text)) {
+		(void)uv_run(&world->loop, UV_RUN_NOWAIT);
+		(void)usleep(500);
+		if (clock_io_ms() < until)
+			continue;
+		(void)fprintf(stderr, "\"%s\" is not logged:\n%s", text, buf_str(&world->log));
+		must(!"it is logged in time");
 	}
 }
 

@@ -47,6 +47,10 @@ void world_close(struct world *world); /* as a process ends: the folder stays */
 void world_start(
     struct world *world, const char *script); /* machine.lua is that; open, no problem, start */
 void world_run(struct world *world, int64_t ms);
+/* In real time instead, for what meets other processes and devices: before world_open. Then
+ * world_wait runs until the text is logged, and fails the test after two minutes. */
+void world_real(struct world *world);
+void world_wait(struct world *world, const char *text);
 void world_stop(struct world *world, int64_t limit_ms);
 
 /* What waits in the queue of a policy, "path=value@ms\n" each (ms of the monotonic clock), and is
