@@ -38,12 +38,6 @@ static void run(struct world *world, const char *lines)
 	world_wait(world, "info script.machine: done\n");
 }
 
-static void assert_logged(struct world *world, const char *text)
-{
-	if (!world_logged(world, text))
-		fail_msg("\"%s\" is not in:\n%s", text, buf_str(&world->log));
-}
-
 static void list_and_shell(void **state)
 {
 	struct world *world = *state;
