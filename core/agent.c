@@ -14,6 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #define TICK_MS       1000 /* the clock is looked at, losses are told to the scripts */
 #define STOP_HOST_MS  3000 /* for on("stop") handlers */
@@ -439,6 +442,16 @@ static void close_parts(struct agent *agent)
 		close(agent->lock);
 }
 
+/* glibc raises these by itself after one large block, and then keeps as much for good: 20 MB after
+ * one payload of 10 MB. */
+static void give_memory_back(void)
+{
+#ifdef __GLIBC__
+	(void)mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+	(void)mallopt(M_TRIM_THRESHOLD, 128 * 1024);
+#endif
+}
+
 int agent_run(const struct config *config, const struct host_ops *ops)
 {
 	struct agent *agent = mem_alloc(sizeof(*agent));
@@ -448,6 +461,7 @@ int agent_run(const struct config *config, const struct host_ops *ops)
 	agent->config = config;
 	agent->ops = ops;
 	agent->lock = agent->queue_lock = -1;
+	give_memory_back();
 	must(uv_loop_init(&agent->loop) == 0);
 	if (open_folders(agent, &err) < 0 || open_parts(agent, &err) < 0) {
 		log_error("agent", "cannot start: %s", err.text);

@@ -466,7 +466,8 @@ void task_decode(
 {
 	*list = (struct task_list){0};
 	if (len > max_bytes) {
-		refuse(list, 0, NULL, "a payload of %zu bytes; tasks.max_bytes allows %zu", len, max_bytes);
+		refuse(
+		    list, 0, NULL, "a payload of more than %zu bytes, which is tasks.max_bytes", max_bytes);
 		return;
 	}
 	read_payload(text, len, list);

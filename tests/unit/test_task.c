@@ -340,7 +340,7 @@ static void limits(void **state)
 	(void)state;
 	task_decode("[]", 2, false, 1, &list);
 	assert_string_equal(
-	    list.refusals[0].text, "byte 0: a payload of 2 bytes; tasks.max_bytes allows 1");
+	    list.refusals[0].text, "byte 0: a payload of more than 1 bytes, which is tasks.max_bytes");
 	task_list_free(&list);
 
 	repeat(&text, "[", 10000);
