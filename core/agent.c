@@ -6,6 +6,7 @@
 #include "core/log.h"
 #include "core/mem.h"
 #include "core/mqtt.h"
+#include "core/self.h"
 #include "core/status.h"
 #include "core/task_control.h"
 #include "core/uplink.h"
@@ -37,6 +38,7 @@ struct agent {
 	struct catalog *catalog;
 	struct queue_set *queues;
 	struct store *settings;
+	struct self *self; /* NULL: agent.asset names none */
 	struct ingest *ingest;
 	struct mqtt *mqtt;
 	struct uplink *uplink;
@@ -67,6 +69,10 @@ static void on_policies_changed(void *ctx)
 
 	if (ingest_policies_changed(agent->ingest, &err) < 0)
 		log_error("queue", "%s", err.text);
+	if (agent->self)
+		self_refresh(agent->self);
+	if (agent->uplink)
+		uplink_wake(agent->uplink);
 }
 
 static void on_link(void *ctx, const struct link_status *status)
@@ -350,6 +356,9 @@ static int open_parts(struct agent *agent, struct err *err)
 	agent->started_ms = clock_mono_ms(agent->clock);
 	agent->policies = policies_new(config);
 	agent->catalog = catalog_new();
+	if (*config->agent_asset)
+		agent->self = self_new(config->agent_asset, agent->clock, agent->catalog, agent->policies,
+		    agent->settings, on_policies_changed, agent);
 	agent->queues = queue_set_open(&agent->loop, agent->clock, &queue_options, err);
 	if (!agent->queues)
 		return -1;
@@ -431,9 +440,10 @@ static void close_parts(struct agent *agent)
 	inbox_free(agent->inbox);
 	ingest_free(agent->ingest);
 	queue_set_close(agent->queues);
-	store_close(agent->settings);
+	self_free(agent->self);
 	catalog_free(agent->catalog);
 	policies_free(agent->policies);
+	store_close(agent->settings);
 	uv_run(&agent->loop, UV_RUN_DEFAULT); /* the closing handles */
 	clock_free(agent->clock);
 	if (agent->queue_lock >= 0)

@@ -1,6 +1,7 @@
 #include "core/loaded.h"
 
 #include "core/mem.h"
+#include "core/self.h"
 
 #include <stdlib.h>
 
@@ -11,6 +12,7 @@ struct loaded {
 	struct catalog *catalog;
 	struct policies *policies;
 	struct host *host;
+	struct self *self;
 };
 
 static void ignore(void *ctx)
@@ -40,11 +42,17 @@ struct loaded *loaded_open(
 	};
 	loaded->host = ops->open(&services);
 	ops->load(loaded->host, problems);
+	if (*config->agent_asset) {
+		loaded->self = self_new(config->agent_asset, loaded->clock, loaded->catalog,
+		    loaded->policies, NULL, ignore, loaded);
+		self_refresh(loaded->self);
+	}
 	return loaded;
 }
 
 void loaded_close(struct loaded *loaded)
 {
+	self_free(loaded->self);
 	loaded->ops->close(loaded->host);
 	uv_run(&loaded->loop, UV_RUN_DEFAULT); /* handles that close */
 	must(uv_loop_close(&loaded->loop) == 0);

@@ -16,10 +16,19 @@ struct override {
 	const char *policy, *field, *value;
 };
 
+/* The server's. */
+struct written {
+	char policy[POLICY_NAME_MAX + 1];
+	const char *field; /* one of policy_fields */
+	char *value;
+};
+
 struct policies {
 	struct arena texts; /* of the overrides */
 	struct override *overrides;
 	size_t overrides_count;
+	struct written *written;
+	size_t written_count;
 	struct owned *owners;
 	size_t owners_count;
 	struct policy *in_force; /* made anew at each change; by name */
@@ -62,6 +71,24 @@ static bool is_built_in(const char *name)
 	return !strcmp(name, POLICY_ANSWERS) || !strcmp(name, POLICY_ACKS);
 }
 
+static struct policy *find(const struct policies *policies, const char *name)
+{
+	for (size_t i = 0; i < policies->in_force_count; i++)
+		if (!strcmp(policies->in_force[i].name, name))
+			return &policies->in_force[i];
+	return NULL;
+}
+
+static void lay_over(struct policies *policies)
+{
+	for (size_t i = 0; i < policies->written_count; i++) {
+		const struct written *written = &policies->written[i];
+		struct policy *policy = find(policies, written->policy);
+		if (policy)
+			(void)holds(policy_set(policy, written->field, written->value, NULL) == 0);
+	}
+}
+
 static void rebuild(struct policies *policies)
 {
 	policies->in_force_count = 0;
@@ -79,6 +106,7 @@ static void rebuild(struct policies *policies)
 		(void)holds(policy_set(ensure(policies, override->policy), override->field, override->value,
 		                NULL) == 0);
 	}
+	lay_over(policies);
 }
 
 struct policies *policies_new(const struct config *config)
@@ -105,6 +133,9 @@ void policies_free(struct policies *policies)
 		free(policies->owners[i].owner);
 		free(policies->owners[i].list);
 	}
+	for (size_t i = 0; i < policies->written_count; i++)
+		free(policies->written[i].value);
+	free(policies->written);
 	free(policies->owners);
 	free(policies->in_force);
 	arena_free(&policies->texts);
@@ -195,12 +226,39 @@ void policies_remove(struct policies *policies, const char *owner)
 	rebuild(policies);
 }
 
+/* The place of the server's word on the field, new if there is none. */
+static struct written *written_place(
+    struct policies *policies, const char *policy, const char *field)
+{
+	for (size_t i = 0; i < policies->written_count; i++) {
+		struct written *written = &policies->written[i];
+		if (!strcmp(written->policy, policy) && !strcmp(written->field, field))
+			return written;
+	}
+	policies->written =
+	    mem_resize(policies->written, policies->written_count + 1, sizeof *policies->written);
+	struct written *made = &policies->written[policies->written_count++];
+	const char *const *name = policy_fields();
+	while (strcmp(*name, field) != 0)
+		name++;
+	*made = (struct written){.field = *name};
+	must(strlen(policy) <= POLICY_NAME_MAX);
+	memcpy(made->policy, policy, strlen(policy));
+	return made;
+}
+
+void policies_override(
+    struct policies *policies, const char *policy, const char *field, const char *value)
+{
+	struct written *written = written_place(policies, policy, field);
+	free(written->value);
+	written->value = mem_strdup(value);
+	rebuild(policies);
+}
+
 const struct policy *policies_find(const struct policies *policies, const char *name)
 {
-	for (size_t i = 0; i < policies->in_force_count; i++)
-		if (!strcmp(policies->in_force[i].name, name))
-			return &policies->in_force[i];
-	return NULL;
+	return find(policies, name);
 }
 
 const struct policy *policies_next(const struct policies *policies, const struct policy *after)

@@ -1,5 +1,6 @@
 /*
- * The policies that are in force: what the scripts declared, with neap.yaml's overrides over it.
+ * The policies that are in force: what the scripts declared, with neap.yaml's overrides over it,
+ * and the server's over these.
  *
  * Policies are the agent's, not a script's: two declarations must agree, or it is an error that
  * names both places. `default` always exists and may be redeclared; a policy that neap.yaml alone
@@ -34,6 +35,11 @@ void policies_free(struct policies *policies);
 int policies_install(struct policies *policies, const char *owner, const struct declaration *list,
     size_t count, struct problems *problems);
 void policies_remove(struct policies *policies, const char *owner);
+
+/* What the server says, over everything else; it counts while there is a policy of that name, and
+ * was checked by policy_set. Copies. */
+void policies_override(
+    struct policies *policies, const char *policy, const char *field, const char *value);
 
 /* What is in force; valid until the next install or remove. */
 const struct policy *policies_find(const struct policies *policies, const char *name); /* or NULL */

@@ -23,6 +23,10 @@ void policy_init(struct policy *policy, const char *name)
 	memcpy(policy->name, name, strlen(name));
 }
 
+static const char *const priorities[] = {"high", "normal", "low", NULL};
+static const char *const booleans[] = {"false", "true", NULL};
+static const char *const fulls[] = {"drop_oldest", "drop_newest", "thin", NULL};
+
 static int choose(const char *value, const char *const *words)
 {
 	for (int i = 0; words[i]; i++)
@@ -58,7 +62,7 @@ static int set_max_samples(struct policy *policy, const char *value)
 
 static int set_priority(struct policy *policy, const char *value)
 {
-	int chosen = choose(value, (const char *const[]){"high", "normal", "low", NULL});
+	int chosen = choose(value, priorities);
 	if (chosen < 0)
 		return -1;
 	policy->priority = (enum policy_priority)chosen;
@@ -67,7 +71,7 @@ static int set_priority(struct policy *policy, const char *value)
 
 static int set_durable(struct policy *policy, const char *value)
 {
-	int chosen = choose(value, (const char *const[]){"false", "true", NULL});
+	int chosen = choose(value, booleans);
 	if (chosen < 0)
 		return -1;
 	policy->durable = chosen;
@@ -85,11 +89,64 @@ static int set_limit(struct policy *policy, const char *value)
 
 static int set_full(struct policy *policy, const char *value)
 {
-	int chosen = choose(value, (const char *const[]){"drop_oldest", "drop_newest", "thin", NULL});
+	int chosen = choose(value, fulls);
 	if (chosen < 0)
 		return -1;
 	policy->full = (enum policy_full)chosen;
 	return 0;
+}
+
+/* --- as text again --- */
+
+static void get_time(struct buf *out, int64_t ms)
+{
+	char text[NUMBER_TEXT];
+	buf_add(out, text, duration_format(text, ms));
+}
+
+static void get_flush(const struct policy *policy, struct buf *out)
+{
+	if (policy->flush_ms == 0)
+		buf_text(out, "now");
+	else
+		get_time(out, policy->flush_ms);
+}
+
+static void get_jitter(const struct policy *policy, struct buf *out)
+{
+	get_time(out, policy->jitter_ms);
+}
+
+static void get_max_samples(const struct policy *policy, struct buf *out)
+{
+	buf_printf(out, "%u", policy->max_samples);
+}
+
+static void get_priority(const struct policy *policy, struct buf *out)
+{
+	buf_text(out, priorities[policy->priority]);
+}
+
+static void get_durable(const struct policy *policy, struct buf *out)
+{
+	buf_text(out, booleans[policy->durable]);
+}
+
+static void get_limit(const struct policy *policy, struct buf *out)
+{
+	static const char *const units[] = {"B", "KB", "MB", "GB"};
+	uint64_t limit = policy->limit;
+	size_t unit = 0;
+	while (unit < 3 && limit && limit % 1024 == 0) {
+		limit /= 1024;
+		unit++;
+	}
+	buf_printf(out, "%llu%s", (unsigned long long)limit, units[unit]);
+}
+
+static void get_full(const struct policy *policy, struct buf *out)
+{
+	buf_text(out, fulls[policy->full]);
 }
 
 /* setters[i] belongs to names[i]. */
@@ -97,15 +154,16 @@ static const char *const names[] = {
     "flush", "jitter", "max_samples", "priority", "durable", "limit", "full", NULL};
 static const struct {
 	int (*set)(struct policy *policy, const char *value); /* -1: changes nothing */
+	void (*get)(const struct policy *policy, struct buf *out);
 	const char *takes;
 } setters[] = {
-    {set_flush, "\"now\" or a duration such as \"60s\""},
-    {set_jitter, "a duration such as \"5s\""},
-    {set_max_samples, "a whole number from 1 to 100000"},
-    {set_priority, "\"high\", \"normal\" or \"low\""},
-    {set_durable, "true or false"},
-    {set_limit, "a size of 4KB at least, such as \"2MB\""},
-    {set_full, "\"drop_oldest\", \"drop_newest\" or \"thin\""},
+    {set_flush, get_flush, "\"now\" or a duration such as \"60s\""},
+    {set_jitter, get_jitter, "a duration such as \"5s\""},
+    {set_max_samples, get_max_samples, "a whole number from 1 to 100000"},
+    {set_priority, get_priority, "\"high\", \"normal\" or \"low\""},
+    {set_durable, get_durable, "true or false"},
+    {set_limit, get_limit, "a size of 4KB at least, such as \"2MB\""},
+    {set_full, get_full, "\"drop_oldest\", \"drop_newest\" or \"thin\""},
 };
 _Static_assert(sizeof setters / sizeof *setters + 1 == sizeof names / sizeof *names,
     "a setter for each field");
@@ -126,6 +184,14 @@ int policy_set(struct policy *policy, const char *field, const char *value, stru
 	if (setters[i].set(policy, value) < 0)
 		return err_set(err, "%s: takes %s, not \"%.60s\"", field, setters[i].takes, value);
 	return 0;
+}
+
+void policy_get(const struct policy *policy, const char *field, struct buf *out)
+{
+	int i = choose(field, names);
+	out->len = 0;
+	must(i >= 0);
+	setters[i].get(policy, out);
 }
 
 const char *const *policy_fields(void)

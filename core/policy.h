@@ -5,6 +5,7 @@
 #ifndef NEAP_CORE_POLICY_H
 #define NEAP_CORE_POLICY_H
 
+#include "core/buf.h"
 #include "core/err.h"
 
 #include <stdbool.h>
@@ -36,6 +37,8 @@ void policy_init(
  * field it names the nearest. policy_fields: names for completion and messages, NULL-terminated.
  */
 int policy_set(struct policy *policy, const char *field, const char *value, struct err *err);
+/* The field's value as policy_set takes it; replaces out's content. The field is one of them. */
+void policy_get(const struct policy *policy, const char *field, struct buf *out);
 const char *const *policy_fields(void);
 int policy_name_check(const char *name, struct err *err);
 /* The first field in which two policies differ, or NULL; their names do not count. */

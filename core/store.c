@@ -86,6 +86,13 @@ bool store_get(const struct store *store, const char *key, struct value *out)
 	return found;
 }
 
+void store_each(const struct store *store,
+    void (*each)(void *ctx, const char *key, const struct value *value), void *ctx)
+{
+	for (size_t i = 0; i < store->count; i++)
+		each(ctx, store->items[i].key, &store->items[i].value);
+}
+
 void store_set(struct store *store, const char *key, const struct value *value)
 {
 	if (value->type == VALUE_DOUBLE && !holds(isfinite(value->number)))

@@ -22,6 +22,9 @@ struct store *store_open(const char *path, struct err *err);
 void store_close(struct store *store); /* without saving */
 bool store_get(const struct store *store, const char *key,
     struct value *out); /* text is the store's, valid until its next change */
+/* Each value, by key; the store must not change meanwhile. */
+void store_each(const struct store *store,
+    void (*each)(void *ctx, const char *key, const struct value *value), void *ctx);
 void store_set(struct store *store, const char *key, const struct value *value);
 void store_remove(struct store *store, const char *key);
 int store_save(

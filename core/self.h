@@ -1,0 +1,24 @@
+/*
+ * The agent as an asset of its own, if agent.asset names it: each field of each policy is a setting
+ * that the server can read and write, ASSET.policy.NAME.FIELD. A value that was written is kept in
+ * the store and laid over what scripts and neap.yaml say. Loop thread.
+ */
+#ifndef NEAP_CORE_SELF_H
+#define NEAP_CORE_SELF_H
+
+#include "core/catalog.h"
+#include "core/clock.h"
+#include "core/policies.h"
+#include "core/store.h"
+
+struct self;
+
+/* What it uses outlives it; settings NULL: nothing will be written. `changed` is called when a
+ * policy was. */
+struct self *self_new(const char *asset, const struct clock *clock, struct catalog *catalog,
+    struct policies *policies, struct store *settings, void (*changed)(void *ctx), void *ctx);
+void self_free(struct self *self); /* takes its settings out of the catalog; NULL is fine */
+/* The settings follow what policies there are: at the start, and whenever scripts change them. */
+void self_refresh(struct self *self);
+
+#endif
