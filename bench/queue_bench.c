@@ -20,7 +20,7 @@ struct bench {
 	struct queue_set *set;
 	struct queue *queue;
 	char dir[256];
-	char paths[PATHS][32];
+	char paths[PATHS][40];
 };
 
 static double seconds(clockid_t id)
