@@ -40,6 +40,7 @@ struct agent {
 	struct store *settings;
 	struct self *self; /* NULL: agent.asset names none */
 	struct ingest *ingest;
+	struct buses *buses;
 	struct mqtt *mqtt;
 	struct uplink *uplink;
 	struct inbox *inbox;
@@ -362,6 +363,7 @@ static int open_parts(struct agent *agent, struct err *err)
 	agent->queues = queue_set_open(&agent->loop, agent->clock, &queue_options, err);
 	if (!agent->queues)
 		return -1;
+	agent->buses = buses_open(&agent->loop, agent->clock);
 	agent->ingest = ingest_new(agent->clock, agent->queues, agent->policies, on_committed, agent);
 	agent->inbox = inbox_new(agent->clock, config, agent->catalog, agent->ingest, err);
 	if (!agent->inbox)
@@ -388,6 +390,7 @@ static void load_scripts(struct agent *agent)
 	    .ingest = agent->ingest,
 	    .settings = agent->settings,
 	    .state_dir = agent->config->state.dir,
+	    .buses = agent->buses,
 	    .policies_changed = on_policies_changed,
 	    .ctx = agent,
 	};
@@ -435,6 +438,8 @@ static void close_parts(struct agent *agent)
 {
 	if (agent->host)
 		agent->ops->close(agent->host);
+	if (agent->buses)
+		buses_close(agent->buses);
 	uplink_free(agent->uplink);
 	mqtt_free(agent->mqtt);
 	inbox_free(agent->inbox);

@@ -6,6 +6,7 @@
 #define NEAP_CORE_HOST_H
 
 #include "core/buf.h"
+#include "core/bus.h"
 #include "core/catalog.h"
 #include "core/clock.h"
 #include "core/config.h"
@@ -25,6 +26,7 @@ struct services {
 	struct ingest *ingest;  /* NULL in `neap check` and `neap model`: nothing runs there */
 	struct store *settings; /* NULL likewise */
 	const char *state_dir;  /* NULL likewise */
+	struct buses *buses;    /* NULL likewise */
 	void (*policies_changed)(void *ctx);
 	void *ctx;
 };

@@ -9,6 +9,7 @@
 #include <lua.h>
 
 void bind_asset(lua_State *L);
+void bind_bus(lua_State *L);
 void bind_clock(lua_State *L);
 void bind_cron(lua_State *L);
 void bind_error(lua_State *L);
@@ -21,6 +22,7 @@ void bind_json(lua_State *L);
 void bind_log(lua_State *L);
 void bind_params(lua_State *L);
 void bind_policy(lua_State *L);
+void bind_registers(lua_State *L);
 void bind_setting(lua_State *L);
 void bind_timer(lua_State *L);
 

@@ -101,6 +101,10 @@ function methods.group(asset, options)
 	end
 end
 
+function methods.modbus(asset, options)
+	import("register_map")(asset, own[asset].id, options)
+end
+
 function methods.setting(asset, name, options)
 	return setting(path_of(asset, "setting", name), options, own[asset].parallel)
 end

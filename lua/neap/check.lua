@@ -57,13 +57,16 @@ local function is(value, kind)
 	return kind == "any" or type(value) == kind
 end
 
--- Raises unless the value is of the kind: a type of Lua's, "duration", "size" or "any". A duration
--- comes back in ms, a size in bytes.
+-- Raises unless the value is of the kind: a type of Lua's, "integer", "duration", "size" or "any".
+-- A duration comes back in ms, a size in bytes.
 function check.value(what, value, kind)
 	if kind == "duration" then
 		return check.duration(what, value)
 	elseif kind == "size" then
 		return check.size(what, value)
+	elseif kind == "integer" then
+		return math.tointeger(value) or
+			core.fail("%s must be a whole number, not %s", what, show(value))
 	elseif not is(value, kind) then
 		core.fail("%s must be %s, not %s", what, articles[kind], show(value))
 	end
@@ -75,6 +78,29 @@ function check.argument(name, index, value, kind)
 		core.fail("%s: argument %d is missing: it must be %s", name, index, articles[kind])
 	end
 	return check.value(("%s: argument %d"):format(name, index), value, kind)
+end
+
+-- A whole number from `min` to `max`.
+function check.whole(what, value, min, max)
+	local number = math.tointeger(value)
+	if not number or number < min or number > max then
+		core.fail("%s must be a whole number from %d to %d, not %s", what, min, max, show(value))
+	end
+	return number
+end
+
+-- One of the names that are the keys of `known`.
+function check.choice(what, value, known)
+	if not known[value] then
+		local names = {}
+		for name in pairs(known) do
+			names[#names + 1] = ('"%s"'):format(name)
+		end
+		table.sort(names)
+		core.fail("%s must be %s or %s, not %s%s", what, table.concat(names, ", ", 1, #names - 1),
+			names[#names], show(value), type(value) == "string" and check.meant(value, known) or "")
+	end
+	return value
 end
 
 -- A copy of the fields, each checked by `kinds` (field -> kind), durations in ms, sizes in bytes.

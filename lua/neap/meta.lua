@@ -82,6 +82,43 @@ function asset_methods:variable(name, options) end
 ---@param options neap.group_options
 function asset_methods:group(options) end
 
+--- What registers mean. Wider values take several registers: which of them comes first is `words`.
+---@class neap.register_format
+---@field as? "u16"|"s16"|"u32"|"s32"|"u64"|"s64"|"f32"|"f64"|"bits"|"string" # "u16"
+---@field words? "big"|"little" # the register with the highest bits comes first, or last: "big"
+---@field scale? number # value = raw * scale + offset: 1
+---@field offset? number # 0
+---@field bit? integer # of as = "bits": the lowest, 0 to 15
+---@field bits? integer # how many from there up; one, which is a boolean, if left out
+---@field registers? integer # of as = "string": how many
+
+---@class neap.register_variable: neap.register_format, neap.group_variable
+---@field reg integer # the address, counted from 0: 40001 of a manual is 0 here
+---@field table? neap.modbus_table # the map's if left out
+
+---@class neap.modbus_options
+---@field bus neap.modbus_bus # as modbus.rtu or modbus.tcp gives it
+---@field unit integer # the device on the bus
+---@field variables table<string, neap.register_variable> # by name
+---@field every? neap.period
+---@field words? "big"|"little" # for all that do not say otherwise: "big"
+---@field table? neap.modbus_table # "holding"
+---@field gap? integer # so many registers that nobody asked for are read along to save a query: 0
+---@field max? integer # registers of one query, for devices that take fewer than the 125 of Modbus
+---@field policy? string
+---@field timeout? neap.duration # of a read, with its time in the bus's queue: 10s if left out
+
+---@alias neap.modbus_table
+---| "holding" # holding registers
+---| "input" # input registers
+---| "coils"
+---| "inputs" # discrete inputs
+
+--- Declares variables that are read from a Modbus device's registers. Neighbours come in one query
+--- and have one time; what cannot be read makes those variables bad that come with it, no other.
+---@param options neap.modbus_options
+function asset_methods:modbus(options) end
+
 ---@class neap.setting_options
 ---@field type? neap.type
 ---@field label? string
@@ -258,6 +295,132 @@ function file.append(path, text) end
 ---@param path string
 ---@return boolean
 function file.exists(path) end
+
+---@class neap.serial_options
+---@field port string # the path of the device
+---@field speed? integer # 9600
+---@field data? integer # bits: 8
+---@field parity? "none"|"even"|"odd" # "none"
+---@field stop? integer # bits: 1
+---@field flow? "none"|"rts/cts"|"xon/xoff" # "none"
+---@field rs485? boolean # the driver switches the transmitter: false
+---@field timeout? neap.duration # of each exchange, without its time in the port's queue: 1s
+
+--- How an answer ends; at least one of the first three.
+---@class neap.read_options
+---@field ends? string|string[] # with this, or one of up to four; the answer includes it
+---@field count? integer # after so many bytes
+---@field gap? neap.duration # when nothing more has come for so long
+---@field timeout? neap.duration # the port's if left out
+
+--- Serial lines. All wait and raise with the device and the reason: "ETIMEDOUT" if no answer came.
+---@class neap.serial
+serial = {}
+
+--- A line: opened, exclusively, when it is first used, and again after it was unplugged. Scripts
+--- that open the same port with the same parameters share it, one exchange at a time.
+---@param options neap.serial_options
+---@return neap.serial_line
+function serial.open(options) end
+
+---@class neap.serial_line
+local line_methods = {}
+
+---@param text string
+function line_methods:write(text) end
+
+---@param options neap.read_options
+---@return string
+function line_methods:read(options) end
+
+--- Throws away what came in before, writes, and reads the answer.
+---@param text string
+---@param options neap.read_options
+---@return string
+function line_methods:transact(text, options) end
+
+function line_methods:close() end
+
+--- Modbus. A unit that does not answer three times running is left alone for a growing time, up to
+--- a minute ("EHOSTDOWN"), so that it does not delay the others.
+---@class neap.modbus
+modbus = {}
+
+--- Modbus RTU on a serial line. timeout: of one query, 1s.
+---@param options neap.serial_options
+---@return neap.modbus_bus
+function modbus.rtu(options) end
+
+--- Modbus TCP.
+---@param options { host: string, port?: integer, timeout?: neap.duration } port: 502; timeout: 1s
+---@return neap.modbus_bus
+function modbus.tcp(options) end
+
+--- What a list of registers means.
+---@param list integer[]
+---@param format? neap.register_format
+---@return neap.value
+function modbus.decode(list, format) end
+
+--- The registers of a value, for write_registers.
+---@param value neap.value
+---@param format? neap.register_format
+---@return integer[]
+function modbus.encode(value, format) end
+
+--- A Modbus device answers "no" with "EREMOTEIO", and not at all with "ETIMEDOUT". Addresses count
+--- from 0.
+---@class neap.modbus_bus
+local bus_methods = {}
+
+--- Holding registers; one if no count is given.
+---@param unit integer
+---@param reg integer
+---@param count? integer
+---@return integer[]
+function bus_methods:holding(unit, reg, count) end
+
+--- Input registers.
+---@param unit integer
+---@param reg integer
+---@param count? integer
+---@return integer[]
+function bus_methods:input(unit, reg, count) end
+
+---@param unit integer
+---@param reg integer
+---@param count? integer
+---@return boolean[]
+function bus_methods:coils(unit, reg, count) end
+
+--- Discrete inputs.
+---@param unit integer
+---@param reg integer
+---@param count? integer
+---@return boolean[]
+function bus_methods:inputs(unit, reg, count) end
+
+---@param unit integer
+---@param reg integer
+---@param value integer -32768 to 65535
+function bus_methods:write_register(unit, reg, value) end
+
+---@param unit integer
+---@param reg integer
+---@param values integer[]
+function bus_methods:write_registers(unit, reg, values) end
+
+---@param unit integer
+---@param reg integer
+---@param on boolean
+function bus_methods:write_coil(unit, reg, on) end
+
+---@param unit integer
+---@param reg integer
+---@param values boolean[]
+function bus_methods:write_coils(unit, reg, values) end
+
+function bus_methods:close() end
 
 --- What a program did. One of status and signal is nil.
 ---@class neap.exec_result

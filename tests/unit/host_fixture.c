@@ -135,6 +135,7 @@ void world_open(struct world *world)
 	fill_path(world, "settings.json", path);
 	world->settings = store_open(path, NULL);
 	must(world->settings != NULL);
+	world->buses = buses_open(&world->loop, world->clock);
 	world->stopped = false;
 	struct services services = {
 	    .loop = &world->loop,
@@ -145,6 +146,7 @@ void world_open(struct world *world)
 	    .ingest = world->ingest,
 	    .settings = world->settings,
 	    .state_dir = world->dir,
+	    .buses = world->buses,
 	    .policies_changed = policies_changed,
 	    .ctx = world,
 	};
@@ -156,6 +158,7 @@ void world_close(struct world *world)
 {
 	script_host()->close(world->host);
 	world->host = NULL;
+	buses_close(world->buses);
 	ingest_free(world->ingest);
 	queue_set_close(world->queues);
 	(void)uv_run(&world->loop, UV_RUN_DEFAULT);

@@ -30,6 +30,7 @@ struct world {
 	struct queue_set *queues;
 	struct ingest *ingest;
 	struct store *settings;
+	struct buses *buses;
 	struct host *host;
 	struct problems problems; /* of the load */
 	struct buf log;           /* "warn script.machine: text" lines */

@@ -1,17 +1,16 @@
 #include "core/log.h"
 #include "core/mem.h"
 #include "core/modbus.h"
+#include "tests/unit/modbus_device.h"
 #include "tests/unit/pty.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
-#include <spawn.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -40,13 +39,6 @@ int main(void)
 
 enum { LONG_MS = 60000, SHORT_MS = 100 };
 
-/* tests/tools/modbus_server.c, as a child: it ends when its standard input does. */
-struct server {
-	pid_t pid;
-	int input;
-	int port;
-};
-
 struct fixture {
 	uv_loop_t loop;
 	struct clock *clock; /* virtual: the back-off does not pass by itself */
@@ -62,44 +54,6 @@ struct answer {
 	int done;
 	uint16_t values[130];
 };
-
-/* fd: handed to the child as 3, or -1 */
-static void server_start(struct server *server, char *args[], int fd)
-{
-	char path[512];
-	char port[32] = "";
-	int to[2];
-	int from[2];
-	posix_spawn_file_actions_t actions;
-
-	(void)snprintf(path, sizeof path, "%s/tests/tools/modbus_server", getenv("NEAP_BUILD"));
-	args[0] = path;
-	must(pipe2(to, O_CLOEXEC) == 0 && pipe2(from, O_CLOEXEC) == 0);
-	must(posix_spawn_file_actions_init(&actions) == 0);
-	must(posix_spawn_file_actions_adddup2(&actions, to[0], 0) == 0);
-	must(posix_spawn_file_actions_adddup2(&actions, from[1], 1) == 0);
-	if (fd >= 0)
-		must(posix_spawn_file_actions_adddup2(&actions, fd, 3) == 0);
-	must(posix_spawn(&server->pid, path, &actions, NULL, args, environ) == 0);
-	(void)posix_spawn_file_actions_destroy(&actions);
-	(void)close(to[0]);
-	(void)close(from[1]);
-	server->input = to[1];
-	must(read(from[0], port, sizeof port - 1) > 5 && strncmp(port, "port ", 5) == 0);
-	server->port = (int)strtol(port + 5, NULL, 10);
-	(void)close(from[0]);
-}
-
-static void server_stop(struct server *server)
-{
-	int status;
-
-	if (server->pid == 0)
-		return;
-	(void)close(server->input);
-	must(waitpid(server->pid, &status, 0) == server->pid && status == 0);
-	server->pid = 0;
-}
 
 static void start_rtu_server(struct fixture *f)
 {
