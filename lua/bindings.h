@@ -10,6 +10,7 @@
 
 void bind_asset(lua_State *L);
 void bind_bus(lua_State *L);
+void bind_chunk(lua_State *L);
 void bind_clock(lua_State *L);
 void bind_cron(lua_State *L);
 void bind_error(lua_State *L);
@@ -28,5 +29,8 @@ void bind_timer(lua_State *L);
 
 /* In the place of Lua's own pcall, xpcall, setmetatable and some coroutine functions. */
 void coroutine_replace(lua_State *L);
+/* What loops in C, and comes back in time. */
+void string_replace(lua_State *L);
+void table_replace(lua_State *L);
 
 #endif

@@ -3,6 +3,7 @@
 #include "core/fileio.h"
 #include "core/mem.h"
 #include "lua/bindings.h"
+#include "lua/chunk.h"
 #include "lua/embed.h"
 #include "lua/entry.h"
 
@@ -36,8 +37,7 @@ static void compile(lua_State *L, const struct chunk *chunk)
 {
 	char name[300];
 	(void)snprintf(name, sizeof name, "@%s", chunk->name);
-	if (luaL_loadbufferx(L, chunk->text.data ? chunk->text.data : "", chunk->text.len, name, "t") !=
-	    LUA_OK)
+	if (chunk_load(L, chunk->text.data ? chunk->text.data : "", chunk->text.len, name) != LUA_OK)
 		(void)lua_error(L);
 }
 
@@ -120,6 +120,8 @@ static void open_standard(lua_State *L)
 	lua_setfield(L, -2, "__metatable");
 	lua_pop(L, 2);
 	coroutine_replace(L);
+	string_replace(L);
+	table_replace(L);
 }
 
 /* Pushes a copy of the globals. */
@@ -137,9 +139,9 @@ static void copy_globals(lua_State *L)
 
 static int open_all(lua_State *L)
 {
-	static void (*const binds[])(lua_State *) = {bind_asset, bind_bus, bind_clock, bind_cron,
-	    bind_error, bind_event, bind_exec, bind_fiber, bind_file, bind_job, bind_json, bind_log,
-	    bind_params, bind_policy, bind_registers, bind_setting, bind_timer};
+	static void (*const binds[])(lua_State *) = {bind_asset, bind_bus, bind_chunk, bind_clock,
+	    bind_cron, bind_error, bind_event, bind_exec, bind_fiber, bind_file, bind_job, bind_json,
+	    bind_log, bind_params, bind_policy, bind_registers, bind_setting, bind_timer};
 	open_standard(L);
 	lua_newtable(L); /* core */
 	for (size_t i = 0; i < sizeof binds / sizeof *binds; i++)

@@ -54,6 +54,8 @@ static void arm(struct time_limits *limits, int64_t us)
 
 /* --- the hook --- */
 
+static void on_hook(lua_State *L, lua_Debug *at);
+
 static void raise_over(lua_State *L, const struct time_limits *limits)
 {
 	char budget[NUMBER_TEXT];
@@ -80,6 +82,18 @@ static int64_t used_us(struct time_limits *limits, const struct script *script)
 	return script->time.used_us + cpu - limits->now.cpu_us;
 }
 
+static void end_handler(lua_State *L, struct time_limits *limits)
+{
+	struct script *script = script_of(L);
+
+	limits->over = 0;
+	script->time.limit_hits += !script->time.condemned;
+	script->time.condemned = true;
+	/* stays armed: whatever runs while the stack unwinds is ended too */
+	lua_sethook(L, on_hook, LUA_MASKCOUNT, 1000);
+	raise_over(L, limits);
+}
+
 static void on_hook(lua_State *L, lua_Debug *at)
 {
 	struct script *script = script_of(L);
@@ -92,19 +106,28 @@ static void on_hook(lua_State *L, lua_Debug *at)
 	}
 	limits->over = 0;
 	int64_t used = used_us(limits, script);
-	if (script->time.condemned || used >= limits->budget_us) {
-		script->time.limit_hits += !script->time.condemned;
-		script->time.condemned = true;
-		/* stays armed: whatever runs while the stack unwinds is ended too */
-		lua_sethook(L, on_hook, LUA_MASKCOUNT, 1000);
-		raise_over(L, limits);
-	}
+	if (script->time.condemned || used >= limits->budget_us)
+		end_handler(L, limits);
 	lua_sethook(L, NULL, 0, 0);
 	if (!lua_isyieldable(L))
 		return; /* the next tick looks again, until the budget is over */
 	script->time.used_us = used;
 	script->time.preempting = true;
 	(void)lua_yield(L, 0);
+}
+
+void limits_tick(lua_State *L)
+{
+	struct script *script = script_of(L);
+	struct time_limits *limits = script->host->limits;
+
+	if (!limits || !limits->inside || !limits->over)
+		return;
+	if (script->time.condemned || used_us(limits, script) >= limits->budget_us)
+		end_handler(L, limits);
+	limits->over = 0; /* the signal may come between */
+	limits->over_cpu_us = read_us(CLOCK_THREAD_CPUTIME_ID);
+	limits->over = 1; /* it does come back; the hook waits for Lua's next instruction */
 }
 
 /* --- the signal --- */

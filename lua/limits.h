@@ -45,6 +45,9 @@ lua_State *limits_switch(struct script *script, lua_State *co);
 void limits_hurry(struct script *script);
 /* A handler that was ended is behind us: what runs on is not it. */
 void limits_pardon(struct script *script);
+/* In loops in C, every few microseconds: raises if the budget is over. The slice has its turn when
+ * Lua code runs again. */
+void limits_tick(lua_State *L);
 /* Nothing runs any more for now: no more signals. */
 void limits_idle(struct time_limits *limits);
 

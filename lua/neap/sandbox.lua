@@ -53,10 +53,21 @@ guard("string")
 
 -- text only: bytecode can break the interpreter
 function _G.load(chunk, name, _, ...)
-	if select("#", ...) > 0 then
-		return load(chunk, name, "t", (...))
+	local text = chunk
+	if type(chunk) == "function" then
+		local pieces = {}
+		for piece in chunk do
+			if piece == "" then
+				break
+			elseif type(piece) ~= "string" then
+				return nil, "reader function must return a string"
+			end
+			pieces[#pieces + 1] = piece
+		end
+		text = table.concat(pieces)
 	end
-	return load(chunk, name, "t")
+	check.argument("load", 1, text, "string")
+	return core.load(text, name or text == chunk and text or "=(load)", ...)
 end
 
 function _G.collectgarbage(what)

@@ -21,7 +21,7 @@ struct outcome { /* of a job */
 struct world {
 	char dir[64];
 	const char *yaml; /* more of neap.yaml; set before world_open */
-	const char *memory;
+	const char *memory, *budget;
 	uv_loop_t loop;
 	struct clock *clock;
 	struct config *config;
