@@ -80,7 +80,7 @@ struct config {
 		bool watch;
 	} scripts;
 	struct {
-		const char *data, *tasks, *acks; /* {username} is already replaced */
+		const char *data, *ts, *tsz, *tasks, *acks; /* {username} is already replaced */
 	} topics;
 	struct {
 		const char *socket;

@@ -163,6 +163,8 @@ void config_check(const struct config_load *load)
 	struct config *config = load->config;
 	settle_identity(load);
 	settle_topic(load, "topics.data", &config->topics.data);
+	settle_topic(load, "topics.ts", &config->topics.ts);
+	settle_topic(load, "topics.tsz", &config->topics.tsz);
 	settle_topic(load, "topics.tasks", &config->topics.tasks);
 	settle_topic(load, "topics.acks", &config->topics.acks);
 	check_broker(load);

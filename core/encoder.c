@@ -1,6 +1,7 @@
 #include "core/encoder.h"
 
 #include "core/acks.h"
+#include "core/series.h"
 
 #define ADAPT(kind)                                                                     \
 	static enum message_fit kind##_add_to(void *self, const struct sample *sample)      \
@@ -31,6 +32,7 @@
 
 ADAPT(message)
 ADAPT(acks)
+ADAPT(series)
 
 struct encoder encoder_of_messages(const struct message_format *format)
 {
@@ -40,4 +42,11 @@ struct encoder encoder_of_messages(const struct message_format *format)
 struct encoder encoder_of_acks(const char *error_word, size_t max_bytes)
 {
 	return acks_encoder(acks_new(error_word, max_bytes));
+}
+
+struct encoder encoder_of_series(bool zlib, size_t max_bytes)
+{
+	const struct series_format format = {.zlib = zlib, .max_bytes = max_bytes};
+
+	return series_encoder(series_new(&format));
 }

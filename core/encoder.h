@@ -25,4 +25,7 @@ struct encoder encoder_of_messages(const struct message_format *format);
 /* error_word: what a failed task's status is, "ERROR" or "KO". */
 struct encoder encoder_of_acks(const char *error_word, size_t max_bytes);
 
+/* zlib: messages/tsz. */
+struct encoder encoder_of_series(bool zlib, size_t max_bytes);
+
 #endif

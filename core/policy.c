@@ -26,6 +26,7 @@ void policy_init(struct policy *policy, const char *name)
 static const char *const priorities[] = {"high", "normal", "low", NULL};
 static const char *const booleans[] = {"false", "true", NULL};
 static const char *const fulls[] = {"drop_oldest", "drop_newest", "thin", NULL};
+static const char *const encodings[] = {"json", "ts", "tsz", NULL};
 
 static int choose(const char *value, const char *const *words)
 {
@@ -96,6 +97,15 @@ static int set_full(struct policy *policy, const char *value)
 	return 0;
 }
 
+static int set_encoding(struct policy *policy, const char *value)
+{
+	int chosen = choose(value, encodings);
+	if (chosen < 0)
+		return -1;
+	policy->encoding = (enum policy_encoding)chosen;
+	return 0;
+}
+
 /* --- as text again --- */
 
 static void get_time(struct buf *out, int64_t ms)
@@ -149,9 +159,14 @@ static void get_full(const struct policy *policy, struct buf *out)
 	buf_text(out, fulls[policy->full]);
 }
 
+static void get_encoding(const struct policy *policy, struct buf *out)
+{
+	buf_text(out, encodings[policy->encoding]);
+}
+
 /* setters[i] belongs to names[i]. */
 static const char *const names[] = {
-    "flush", "jitter", "max_samples", "priority", "durable", "limit", "full", NULL};
+    "flush", "jitter", "max_samples", "priority", "durable", "limit", "full", "encoding", NULL};
 static const struct {
 	int (*set)(struct policy *policy, const char *value); /* -1: changes nothing */
 	void (*get)(const struct policy *policy, struct buf *out);
@@ -164,6 +179,7 @@ static const struct {
     {set_durable, get_durable, "true or false"},
     {set_limit, get_limit, "a size of 4KB at least, such as \"2MB\""},
     {set_full, get_full, "\"drop_oldest\", \"drop_newest\" or \"thin\""},
+    {set_encoding, get_encoding, "\"json\", \"ts\" or \"tsz\""},
 };
 _Static_assert(sizeof setters / sizeof *setters + 1 == sizeof names / sizeof *names,
     "a setter for each field");
@@ -178,7 +194,7 @@ int policy_set(struct policy *policy, const char *field, const char *value, stru
 			    err, "%.60s: a policy has no such field (did you mean %s?)", field, meant);
 		return err_set(err,
 		    "%.60s: a policy has no such field; it has flush, jitter, max_samples, priority, "
-		    "durable, limit and full",
+		    "durable, limit, full and encoding",
 		    field);
 	}
 	if (setters[i].set(policy, value) < 0)
@@ -220,6 +236,7 @@ const char *policy_difference(const struct policy *a, const struct policy *b)
 	    a->durable != b->durable,
 	    a->limit != b->limit,
 	    a->full != b->full,
+	    a->encoding != b->encoding,
 	};
 	for (int i = 0; names[i]; i++)
 		if (differs[i])

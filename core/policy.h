@@ -15,6 +15,11 @@
 #define POLICY_NAME_MAX 32 /* bytes, of a-z A-Z 0-9 _ -; it is a folder's name too */
 
 enum policy_priority { PRIORITY_HIGH, PRIORITY_NORMAL, PRIORITY_LOW };
+enum policy_encoding {
+	ENCODING_JSON, /* message.h, on messages/json */
+	ENCODING_TS,   /* series.h, on messages/ts */
+	ENCODING_TSZ,  /* the same with zlib, on messages/tsz */
+};
 enum policy_full { FULL_DROP_OLDEST, FULL_DROP_NEWEST, FULL_THIN };
 
 struct policy {
@@ -26,6 +31,7 @@ struct policy {
 	bool durable;   /* push returns after the sync */
 	uint64_t limit; /* bytes of queue */
 	enum policy_full full;
+	enum policy_encoding encoding;
 };
 
 void policy_init(

@@ -6,6 +6,7 @@
 #include "core/log.h"
 #include "core/mem.h"
 #include "core/poison.h"
+#include "core/series.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -30,7 +31,7 @@ struct outlet {
 };
 
 /* Where bodies go and what makes them. */
-enum route_kind { ROUTE_DATA, ROUTE_ACKS, ROUTES };
+enum route_kind { ROUTE_DATA, ROUTE_TS, ROUTE_TSZ, ROUTE_ACKS, ROUTES };
 struct route {
 	const char *topic;
 	struct encoder encoder;
@@ -102,16 +103,11 @@ static void set_body_limit(struct uplink *uplink, size_t limit)
 
 	free_routes(uplink);
 	uplink->routes[ROUTE_DATA] = (struct route){config->topics.data, encoder_of_messages(&format)};
+	uplink->routes[ROUTE_TS] = (struct route){config->topics.ts, encoder_of_series(false, limit)};
+	uplink->routes[ROUTE_TSZ] = (struct route){config->topics.tsz, encoder_of_series(true, limit)};
 	uplink->routes[ROUTE_ACKS] =
 	    (struct route){config->topics.acks, encoder_of_acks(config->payload.ack_error, limit)};
 	uplink->body_limit = limit;
-}
-
-static struct route *route_of(struct uplink *uplink, const struct queue *queue)
-{
-	bool acks = strcmp(queue_name(queue), POLICY_ACKS) == 0;
-
-	return &uplink->routes[acks ? ROUTE_ACKS : ROUTE_DATA];
 }
 
 static struct outlet *outlet_of(struct uplink *uplink, const char *name)
@@ -273,8 +269,17 @@ static void lose_oversized(
 	queue_lose(candidate->queue, &range, LOSS_REFUSED);
 }
 
-/* Fills the builder; returns what it holds as a range in flight, count 0 if nothing can be sent
- * now. */
+/* What a series cannot hold goes as JSON, in a body of its own. */
+static const struct route *route_of(
+    const struct uplink *uplink, const struct candidate *candidate, const struct sample *sample)
+{
+	if (strcmp(queue_name(candidate->queue), POLICY_ACKS) == 0)
+		return &uplink->routes[ROUTE_ACKS];
+	if (candidate->policy->encoding == ENCODING_JSON || !series_takes(sample))
+		return &uplink->routes[ROUTE_DATA];
+	return &uplink->routes[candidate->policy->encoding == ENCODING_TS ? ROUTE_TS : ROUTE_TSZ];
+}
+
 static bool is_condemned(
     const struct uplink *uplink, const struct queue *queue, const struct record *record)
 {
@@ -282,9 +287,10 @@ static bool is_condemned(
 }
 
 /* Alone in a body, for whoever wants to know what the broker choked on. */
-static void set_aside(struct uplink *uplink, const struct candidate *candidate,
-    const struct encoder *encoder, const struct record *record)
+static void set_aside(
+    struct uplink *uplink, const struct candidate *candidate, const struct record *record)
 {
+	const struct encoder *encoder = &uplink->routes[ROUTE_DATA].encoder;
 	struct buf path = {0};
 	struct stat info;
 
@@ -307,30 +313,46 @@ static void set_aside(struct uplink *uplink, const struct candidate *candidate,
 	uplink->condemned.queue = NULL;
 }
 
+/* The next sample that can be sent now. Those that never can are dealt with. */
+static bool next_sample(
+    struct uplink *uplink, const struct candidate *candidate, bool begun, struct record *record)
+{
+	while (queue_peek(candidate->queue, candidate->lane, record)) {
+		if (!settle_time(uplink, candidate, record))
+			return false;
+		if (!is_condemned(uplink, candidate->queue, record))
+			return true;
+		if (begun)
+			return false;
+		set_aside(uplink, candidate, record);
+	}
+	return false;
+}
+
+/* Fills an encoder, which *route then tells; returns what it holds as a range in flight, count 0 if
+ * nothing can be sent now. */
 static struct range fill(
-    struct uplink *uplink, const struct candidate *candidate, const struct encoder *encoder)
+    struct uplink *uplink, const struct candidate *candidate, const struct route **route)
 {
 	uint32_t max = poison_samples(&uplink->poison, candidate->policy->max_samples);
 	struct record record;
 
+	*route = NULL;
 	candidate->outlet->blocked_until = UNBLOCKED;
-	while (encoder->count(encoder->self) < max &&
-	       queue_peek(candidate->queue, candidate->lane, &record)) {
-		if (!settle_time(uplink, candidate, &record))
+	while (next_sample(uplink, candidate, *route != NULL, &record)) {
+		const struct route *wanted = route_of(uplink, candidate, &record.sample);
+		const struct encoder *encoder = &wanted->encoder;
+
+		if (*route && (wanted != *route || encoder->count(encoder->self) >= max))
 			break;
-		if (is_condemned(uplink, candidate->queue, &record)) {
-			if (encoder->count(encoder->self) > 0)
-				break;
-			set_aside(uplink, candidate, encoder, &record);
-			continue;
-		}
 		enum message_fit fit = encoder->add(encoder->self, &record.sample);
-		if (fit == MESSAGE_TOO_BIG && encoder->count(encoder->self) == 0) {
+		if (fit == MESSAGE_TOO_BIG && !*route) {
 			lose_oversized(uplink, candidate, record.sample.path);
 			continue;
 		}
 		if (fit != MESSAGE_ADDED)
 			break;
+		*route = wanted;
 		uplink->figures.untimed += !record.sample.time.wall_valid;
 		queue_advance(candidate->queue, candidate->lane);
 	}
@@ -358,8 +380,8 @@ static void remove_flight(struct uplink *uplink, struct flight *flight)
 
 static bool send_one(struct uplink *uplink, const struct candidate *candidate, bool contended)
 {
-	const struct route *route = route_of(uplink, candidate->queue);
-	struct range range = fill(uplink, candidate, &route->encoder);
+	const struct route *route;
+	struct range range = fill(uplink, candidate, &route);
 
 	if (range.count == 0) {
 		/* Nothing but what waits for the clock: try the others. */

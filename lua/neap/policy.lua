@@ -1,4 +1,4 @@
--- policy(name, {flush=, jitter=, max_samples=, priority=, durable=, limit=, full=})
+-- policy(name, {flush=, jitter=, max_samples=, priority=, durable=, limit=, full=, encoding=})
 local core, import = ...
 local check = import("check")
 

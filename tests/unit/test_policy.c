@@ -105,7 +105,7 @@ static void wrong_values_are_refused(void **state)
 	    {"flsh", "1s", "flsh: a policy has no such field (did you mean flush?)"},
 	    {"colour", "1s",
 	        "colour: a policy has no such field; it has flush, jitter, max_samples, priority, "
-	        "durable, limit and full"},
+	        "durable, limit, full and encoding"},
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct policy policy, fresh;
