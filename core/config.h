@@ -81,7 +81,11 @@ struct config {
 	} scripts;
 	struct {
 		const char *data, *ts, *tsz, *tasks, *acks; /* {username} is already replaced */
+		const char *presence;                       /* likewise; "" : none */
 	} topics;
+	struct {
+		const char *online, *offline; /* the payloads on topics.presence */
+	} presence;
 	struct {
 		const char *socket;
 	} control;

@@ -167,6 +167,8 @@ void config_check(const struct config_load *load)
 	settle_topic(load, "topics.tsz", &config->topics.tsz);
 	settle_topic(load, "topics.tasks", &config->topics.tasks);
 	settle_topic(load, "topics.acks", &config->topics.acks);
+	if (*config->topics.presence)
+		settle_topic(load, "topics.presence", &config->topics.presence);
 	check_broker(load);
 	check_asset(load);
 	not_above(load, "scripts.slice", config->scripts.slice_ms, "scripts.budget",

@@ -257,6 +257,15 @@ static void connected(struct mqtt *mqtt, bool session_present)
 		log_debug("mqtt", "lost again before the subscription");
 }
 
+/* Its token is the link's own: it is nobody else's message. */
+static void tell_presence(struct mqtt *mqtt, const char *payload)
+{
+	const char *topic = mqtt->config->topics.presence;
+
+	if (*topic && bridge_publish(mqtt->bridge, topic, payload, strlen(payload), true, mqtt) != 0)
+		log_debug("mqtt", "lost again before the presence was told");
+}
+
 static void subscribed(struct mqtt *mqtt, int qos)
 {
 	if (qos < 1)
@@ -267,6 +276,7 @@ static void subscribed(struct mqtt *mqtt, int qos)
 	mqtt->refusals = 0;
 	mqtt->up_since_ms = mqtt->progress_ms = now_ms(mqtt);
 	backoff_reset(&mqtt->refused);
+	tell_presence(mqtt, mqtt->config->presence.online);
 	enter(mqtt, UP, 0);
 	set_state(mqtt, LINK_CONNECTED);
 }
@@ -403,11 +413,13 @@ static void on_event(void *ctx, const struct bridge_event *event)
 		mqtt->progress_ms = now_ms(mqtt);
 		if (mqtt->phase == SUBSCRIBING) /* which waits behind what paho sends again */
 			enter(mqtt, SUBSCRIBING, mqtt->config->broker.puback_timeout_ms);
-		mqtt->events.acked(mqtt->ctx, event->token);
+		if (event->token != mqtt)
+			mqtt->events.acked(mqtt->ctx, event->token);
 		stop_in_grace(mqtt);
 		break;
 	case BRIDGE_FAILED:
-		mqtt->events.failed(mqtt->ctx, event->token);
+		if (event->token != mqtt)
+			mqtt->events.failed(mqtt->ctx, event->token);
 		stop_in_grace(mqtt);
 		break;
 	case BRIDGE_MESSAGE:
@@ -520,7 +532,7 @@ int mqtt_publish(struct mqtt *mqtt, const char *topic, const void *payload, size
 		return -1;
 	bool first = bridge_in_flight(mqtt->bridge) == 0;
 
-	if (bridge_publish(mqtt->bridge, topic, payload, len, token) != 0)
+	if (bridge_publish(mqtt->bridge, topic, payload, len, false, token) != 0)
 		return -1;
 	mqtt->status.messages_out++;
 	mqtt->status.bytes_out += len + strlen(topic);
@@ -570,6 +582,7 @@ void mqtt_stop(struct mqtt *mqtt, int64_t grace_ms, void (*stopped)(void *ctx))
 	mqtt->stopped = stopped;
 	mqtt_try_cancel(mqtt->attempt);
 	if (mqtt->phase == UP) {
+		tell_presence(mqtt, mqtt->config->presence.offline);
 		enter(mqtt, UP, grace_ms > 0 ? grace_ms : 1);
 		stop_in_grace(mqtt);
 	} else if (mqtt->phase == SUBSCRIBING) {

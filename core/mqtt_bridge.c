@@ -378,6 +378,7 @@ int bridge_connect(struct bridge *bridge, const struct bridge_connect *options)
 {
 	MQTTAsync_connectOptions connect = MQTTAsync_connectOptions_initializer;
 	MQTTAsync_SSLOptions tls = tls_options(bridge, options);
+	MQTTAsync_willOptions will = MQTTAsync_willOptions_initializer;
 	char *urls[1] = {mem_strdup(options->url)};
 	sigset_t all, before;
 
@@ -396,6 +397,11 @@ int bridge_connect(struct bridge *bridge, const struct bridge_connect *options)
 	connect.binarypwd.data = options->password;
 	connect.binarypwd.len = options->password ? (int)options->password_len : 0;
 	connect.ssl = strncmp(options->url, "ssl:", 4) == 0 ? &tls : NULL;
+	will.topicName = options->will_topic;
+	will.message = options->will;
+	will.retained = 1;
+	will.qos = MQTT_QOS;
+	connect.will = options->will_topic[0] ? &will : NULL;
 	connect.serverURIs = urls;
 	connect.serverURIcount = 1;
 	connect.onSuccess = on_connected;
@@ -423,8 +429,8 @@ int bridge_subscribe(struct bridge *bridge, const char *topic)
 	return 0;
 }
 
-int bridge_publish(
-    struct bridge *bridge, const char *topic, const void *payload, size_t len, void *token)
+int bridge_publish(struct bridge *bridge, const char *topic, const void *payload, size_t len,
+    bool retained, void *token)
 {
 	MQTTAsync_responseOptions response = MQTTAsync_responseOptions_initializer;
 
@@ -443,7 +449,7 @@ int bridge_publish(
 	response.onSuccess = on_acked;
 	response.onFailure = on_failed;
 	response.context = delivery;
-	if (MQTTAsync_send(bridge->handle, topic, (int)len, payload, MQTT_QOS, 0, &response) !=
+	if (MQTTAsync_send(bridge->handle, topic, (int)len, payload, MQTT_QOS, retained, &response) !=
 	    MQTTASYNC_SUCCESS) {
 		forget(bridge, delivery);
 		return -1;

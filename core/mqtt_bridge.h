@@ -51,7 +51,10 @@ struct bridge_connect {
 	const char *password; /* with its length: any bytes; NULL: none */
 	size_t password_len;
 	const char *ca, *cert, *key; /* "" : none */
-	bool clean;                  /* drop the session that the broker keeps */
+	const char *will_topic,
+	    *will;  /* what the broker publishes, retained, when the link breaks; "" :
+	                                  nothing */
+	bool clean; /* drop the session that the broker keeps */
 	int keepalive_s, timeout_s;
 };
 
@@ -67,8 +70,8 @@ void bridge_free(struct bridge *bridge, void (*freed)(void *ctx)); /* after brid
 /* Each: 0, or -1 if paho refuses at once; then no event follows. */
 int bridge_connect(struct bridge *bridge, const struct bridge_connect *options);
 int bridge_subscribe(struct bridge *bridge, const char *topic);
-int bridge_publish(
-    struct bridge *bridge, const char *topic, const void *payload, size_t len, void *token);
+int bridge_publish(struct bridge *bridge, const char *topic, const void *payload, size_t len,
+    bool retained, void *token);
 int bridge_disconnect(struct bridge *bridge);
 
 size_t bridge_in_flight(const struct bridge *bridge); /* published and not come back */

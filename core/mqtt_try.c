@@ -169,6 +169,8 @@ static int ask_paho(struct mqtt_try *attempt, const char *password, size_t passw
 	    .ca = config->broker.tls.ca,
 	    .cert = config->broker.tls.cert,
 	    .key = config->broker.tls.key,
+	    .will_topic = config->topics.presence,
+	    .will = config->presence.offline,
 	    .clean = attempt->clean,
 	    .keepalive_s = (int)((config->broker.keepalive_ms + 999) / 1000),
 	    .timeout_s = timeout_s < CONNECT_MIN_S ? CONNECT_MIN_S : (int)timeout_s,

@@ -288,6 +288,7 @@ static void configure(struct probe *probe, int argc, char **argv)
 	config->broker.puback_timeout_ms = 10000;
 	config->tasks.max_bytes = 100000;
 	config->topics.tasks = "tasks";
+	config->topics.presence = "";
 	probe->window = 20;
 	for (int i = 1; i < argc; i++) {
 		char *equals = strchr(argv[i], '=');
