@@ -156,6 +156,7 @@ static void watch_clock(struct agent *agent)
 		log_info("clock", "the clock is set: samples that waited for it get their time");
 		agent->ops->event(agent->host, "clock", "set");
 		uplink_wake(agent->uplink);
+		mqtt_retry_now(agent->mqtt); /* certificates may be valid by now */
 	}
 	if (change.step_ms != 0) {
 		log_info("clock", "the time of day jumped by %+.3f s", (double)change.step_ms / 1000);
