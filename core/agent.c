@@ -1,5 +1,6 @@
 #include "core/agent.h"
 
+#include "core/console_control.h"
 #include "core/control.h"
 #include "core/fileio.h"
 #include "core/inbox.h"
@@ -226,6 +227,9 @@ static int on_control(void *ctx, const struct json *request, struct buf *result,
 		return 0;
 	}
 	int rc = task_control(agent->inbox, agent->control, request, result, err);
+	if (rc > 0)
+		rc =
+		    console_control(agent->ops->console, agent->host, agent->control, request, result, err);
 	return rc <= 0 ? rc : err_set(err, "there is no command \"%s\"", cmd->string.data);
 }
 
@@ -390,6 +394,7 @@ static void load_scripts(struct agent *agent)
 	    .policies = agent->policies,
 	    .ingest = agent->ingest,
 	    .settings = agent->settings,
+	    .inbox = agent->inbox,
 	    .state_dir = agent->config->state.dir,
 	    .buses = agent->buses,
 	    .policies_changed = on_policies_changed,

@@ -1,117 +1,21 @@
 /* `neap status`: one screen that answers "does it work, and if not, why". */
 #include "core/command.h"
 #include "core/control.h"
-#include "core/number.h"
+#include "core/status_metrics.h"
+#include "core/status_text.h"
 
 #include <stdio.h>
-#include <string.h>
+#include <unistd.h>
 
-static int64_t integer(const struct json *object, const char *key)
-{
-	const struct json *member = json_member(object, key);
-
-	return member && member->kind == JSON_INTEGER ? member->integer : 0;
-}
-
-static const char *text(const struct json *object, const char *key)
-{
-	const struct json *member = json_member(object, key);
-
-	return member && member->kind == JSON_STRING ? member->string.data : "";
-}
-
-/* A member in seconds, as a person says it. */
-static const char *span(const struct json *object, const char *key, char out[NUMBER_TEXT])
-{
-	const struct json *member = json_member(object, key);
-	double value = 0;
-
-	if (member && member->kind == JSON_INTEGER)
-		value = (double)member->integer;
-	else if (member && member->kind == JSON_DOUBLE)
-		value = member->number;
-	duration_format(out, value < 10 ? (int64_t)(value * 1000) : (int64_t)value * 1000);
-	return out;
-}
-
-static void print_link(const struct json *link)
-{
-	char time[NUMBER_TEXT];
-
-	printf("link    %s for %s", text(link, "state"), span(link, "since_s", time));
-	if (text(link, "url")[0])
-		printf(", %s", text(link, "url"));
-	if (json_member(link, "next_try_s"))
-		printf(", next try in %s", span(link, "next_try_s", time));
-	putchar('\n');
-	if (text(link, "reason")[0])
-		printf("        last failure: %s\n", text(link, "reason"));
-}
-
-static void print_losses(const struct json *policy)
-{
-	const struct json *lost = json_member(policy, "lost");
-
-	for (const struct json *reason = lost ? lost->child : NULL; reason; reason = reason->next)
-		printf("        %s lost %lld: %s\n", text(policy, "name"), (long long)reason->integer,
-		    reason->key);
-}
-
-static void print_policies(const struct json *list)
-{
-	char time[NUMBER_TEXT];
-
-	printf("policy           waiting in flight   backlog      bytes  delivered next flush\n");
-	for (const struct json *policy = list ? list->child : NULL; policy; policy = policy->next) {
-		printf("%-16s %7lld %9lld %9lld %10lld %10lld %s\n", text(policy, "name"),
-		    (long long)integer(policy, "waiting"), (long long)integer(policy, "in_flight"),
-		    (long long)integer(policy, "backlog"), (long long)integer(policy, "bytes"),
-		    (long long)integer(policy, "delivered"),
-		    json_member(policy, "next_flush_s") ? span(policy, "next_flush_s", time) : "-");
-		if (text(policy, "trouble")[0])
-			printf("        %s: %s\n", text(policy, "name"), text(policy, "trouble"));
-		print_losses(policy);
-	}
-}
-
-static void print_scripts(const struct json *list)
-{
-	for (const struct json *script = list ? list->child : NULL; script; script = script->next) {
-		printf("script  %s: %lld KB", text(script, "name"),
-		    (long long)integer(script, "memory") / 1024);
-		if (text(script, "error")[0])
-			printf(", %s", text(script, "error"));
-		putchar('\n');
-	}
-}
-
-static void print_status(const struct json *status)
-{
-	const struct json *clock = json_member(status, "clock");
-	const struct json *set = json_member(clock, "set");
-	const struct json *tasks = json_member(status, "tasks");
-	char time[NUMBER_TEXT];
-
-	printf("neap    %s, %s, pid %lld, up %s\n", text(status, "version"), text(status, "serial"),
-	    (long long)integer(status, "pid"), span(status, "uptime_s", time));
-	print_link(json_member(status, "link"));
-	printf(
-	    "clock   %s\n", set && set->boolean ? "set" : "not set yet: samples wait for their time");
-	printf("tasks   %lld done, %lld failed, %lld refused, %lld repeated, %lld running\n",
-	    (long long)integer(tasks, "done"), (long long)integer(tasks, "failed"),
-	    (long long)integer(tasks, "refused"), (long long)integer(tasks, "repeated"),
-	    (long long)integer(tasks, "running"));
-	if (json_member(tasks, "held_s"))
-		printf("        held for another %s: neap hold off ends it\n", span(tasks, "held_s", time));
-	print_scripts(json_member(status, "scripts"));
-	print_policies(json_member(status, "policies"));
-}
+#define WATCH_S 1
 
 static int show(const struct options *options, const char *answer, size_t len)
 {
 	struct err err = {0};
+	struct buf out = {0};
 	size_t pos = 0;
 	struct json_doc *doc;
+	int status = EXIT_DONE;
 
 	if (options->json) {
 		printf("%.*s\n", (int)len, answer);
@@ -120,28 +24,61 @@ static int show(const struct options *options, const char *answer, size_t len)
 	doc = json_parse(answer, len, &pos, CONTROL_MAX, &err);
 	if (!doc) {
 		fprintf(stderr, "neap status: the agent's answer: %s\n", err.text);
-		return EXIT_FAILED;
+		return options->check ? CHECK_UNKNOWN : EXIT_FAILED;
 	}
-	print_status(json_root(doc));
+	if (options->prometheus)
+		status_metrics(json_root(doc), &out);
+	else if (options->check)
+		status = status_check(json_root(doc), &out);
+	else
+		status_print(json_root(doc));
+	fputs(buf_str(&out), stdout);
+	buf_free(&out);
 	json_free(doc);
-	return EXIT_DONE;
+	return status;
+}
+
+/* Nagios reads what is wrong from standard output. */
+static int say_failure(const struct options *options, const struct err *err)
+{
+	if (options->check)
+		printf("NEAP CRITICAL - %s\n", err->text);
+	else
+		fprintf(stderr, "neap status: %s\n", err->text);
+	return options->check ? CHECK_CRITICAL : EXIT_FAILED;
+}
+
+static int once(const struct options *options, const char *socket)
+{
+	struct buf answer = {0};
+	struct err err = {0};
+	int status;
+
+	if (control_call(socket, "{\"v\":1,\"cmd\":\"status\"}", 5000, &answer, &err) < 0)
+		status = say_failure(options, &err);
+	else
+		status = show(options, answer.data, answer.len);
+	buf_free(&answer);
+	return status;
 }
 
 int command_status(const struct invocation *invocation)
 {
-	struct config *config = command_config(&invocation->options);
-	struct buf answer = {0};
-	struct err err = {0};
-	int status = EXIT_FAILED;
+	const struct options *options = &invocation->options;
+	struct config *config = command_config(options);
+	bool clears = isatty(STDOUT_FILENO) && !options->json;
+	int status;
 
 	if (!config)
-		return EXIT_WRONG;
-	if (control_call(config->control.socket, "{\"v\":1,\"cmd\":\"status\"}", 5000, &answer, &err) <
-	    0)
-		fprintf(stderr, "neap status: %s\n", err.text);
-	else
-		status = show(&invocation->options, answer.data, answer.len);
-	buf_free(&answer);
+		return options->check ? CHECK_UNKNOWN : EXIT_WRONG;
+	for (;;) {
+		if (options->watch && clears)
+			fputs("\033[H\033[2J", stdout);
+		status = once(options, config->control.socket);
+		if (!options->watch || fflush(stdout) != 0)
+			break;
+		sleep(WATCH_S);
+	}
 	config_free(config);
 	return status;
 }

@@ -14,7 +14,10 @@ const struct command commands[] = {
     {"run", "[-c FILE]", "the agent, in the foreground; logs to standard error", "c", command_run},
     {"check", "[-c FILE]", "checks configuration and scripts, without a connection", "c",
         command_check},
-    {"status", "[-c FILE] [--json]", "does it work, and if not, why", "cj", command_status},
+    {"repl", "[-c FILE] [--json] [-e CHUNK]", "Lua by hand, in the running agent", "cje",
+        command_repl},
+    {"status", "[-c FILE] [--json | --prometheus | --check] [--watch]",
+        "does it work, and if not, why", "cjw", command_status},
     {"model", "[-c FILE] -o APP.zip [--type T] [--name N] [--revision R]",
         "writes the application model from what the scripts declare", "com", command_model},
     {"task",
@@ -32,7 +35,15 @@ const struct command commands[] = {
     {NULL, NULL, NULL, NULL, NULL},
 };
 
-enum { LONG_TYPE = 256, LONG_NAME, LONG_REVISION };
+enum {
+	LONG_TYPE = 256,
+	LONG_NAME,
+	LONG_REVISION,
+	LONG_OFFLINE,
+	LONG_WATCH,
+	LONG_PROMETHEUS,
+	LONG_CHECK
+};
 
 static const struct option long_options[] = {
     {"config", required_argument, NULL, 'c'},
@@ -43,6 +54,9 @@ static const struct option long_options[] = {
     {"type", required_argument, NULL, LONG_TYPE},
     {"name", required_argument, NULL, LONG_NAME},
     {"revision", required_argument, NULL, LONG_REVISION},
+    {"watch", no_argument, NULL, LONG_WATCH},
+    {"prometheus", no_argument, NULL, LONG_PROMETHEUS},
+    {"check", no_argument, NULL, LONG_CHECK},
     {NULL, 0, NULL, 0},
 };
 
@@ -73,9 +87,31 @@ static bool take_option(struct options *options, int letter)
 	case LONG_REVISION:
 		options->revision = optarg;
 		return true;
+	case 'e':
+		options->chunk = optarg;
+		return true;
+	case LONG_WATCH:
+		options->watch = true;
+		return true;
+	case LONG_PROMETHEUS:
+		options->prometheus = true;
+		return true;
+	case LONG_CHECK:
+		options->check = true;
+		return true;
 	default:
 		return false;
 	}
+}
+
+/* The one of struct command's letters that allows the option. */
+static char letter_of(int option)
+{
+	if (option < LONG_TYPE)
+		return (char)option;
+	if (option <= LONG_REVISION)
+		return 'm';
+	return 'w';
 }
 
 static int say_usage(const struct command *command)
@@ -91,10 +127,10 @@ int options_read(struct options *options, const struct command *command, int arg
 	*options = (struct options){.config = CONFIG_DEFAULT};
 	optind = argc < 2 ? argc : 2; /* `neap` alone is `neap help` */
 	opterr = 0;
-	while ((letter = getopt_long(argc, argv, ":c:o:jyn", long_options, NULL)) != -1) {
+	while ((letter = getopt_long(argc, argv, ":c:o:e:jyn", long_options, NULL)) != -1) {
 		/* the option, not its value */
 		const char *given = argv[optind - 1 - (optarg && optarg == argv[optind - 1])];
-		char allowed = letter >= LONG_TYPE ? 'm' : (char)letter;
+		char allowed = letter_of(letter);
 
 		if (letter == ':')
 			fprintf(stderr, "neap %s: %s needs a value\n", command->name, given);

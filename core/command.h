@@ -21,7 +21,8 @@ struct options {
 	const char *config;                 /* -c FILE */
 	const char *output;                 /* -o FILE */
 	const char *type, *name, *revision; /* --type --name --revision */
-	bool json, yes, dry_run;
+	const char *chunk;                  /* -e CHUNK */
+	bool json, yes, dry_run, watch, prometheus, check;
 	char **args; /* what follows, NULL-terminated */
 	int count;
 };
@@ -36,7 +37,8 @@ struct command {
 	const char *name;
 	const char *synopsis; /* behind "neap NAME " */
 	const char *summary;  /* one line */
-	/* letters: c config, o output, j json, y yes, n dry-run, m --type --name --revision, a arguments */
+	/* letters: c config, o output, j json, y yes, n dry-run, m --type --name --revision, e -e CHUNK,
+	 * w --watch --prometheus --check, a arguments */
 	const char *allowed;
 	int (*run)(const struct invocation *invocation);
 };
@@ -59,6 +61,7 @@ int command_hold(const struct invocation *invocation);
 int command_task(const struct invocation *invocation);
 int command_queue(const struct invocation *invocation);
 int command_clock(const struct invocation *invocation);
+int command_repl(const struct invocation *invocation);
 int command_help(const struct invocation *invocation);
 
 #endif

@@ -38,6 +38,8 @@ struct control {
 
 struct control_answer {
 	struct client *client; /* NULL once it is gone */
+	void (*gone)(void *ctx);
+	void *ctx;
 };
 
 static void on_client_closed(uv_handle_t *handle)
@@ -47,6 +49,13 @@ static void on_client_closed(uv_handle_t *handle)
 	buf_free(&client->in);
 	buf_free(&client->out);
 	free(client);
+}
+
+static void tell_gone(struct control_answer *owed)
+{
+	owed->client = NULL;
+	if (owed->gone)
+		owed->gone(owed->ctx);
 }
 
 static void close_client(struct client *client)
@@ -59,9 +68,9 @@ static void close_client(struct client *client)
 	if (client->next)
 		client->next->prev = client->prev;
 	control->count--;
-	if (client->owed)
-		client->owed->client = NULL;
 	uv_close((uv_handle_t *)&client->pipe, on_client_closed);
+	if (client->owed)
+		tell_gone(client->owed);
 }
 
 static void answer(
@@ -182,6 +191,12 @@ struct control_answer *control_defer(struct control *control)
 	owed->client = control->serving;
 	owed->client->owed = owed;
 	return owed;
+}
+
+void control_on_gone(struct control_answer *owed, void (*gone)(void *ctx), void *ctx)
+{
+	owed->gone = gone;
+	owed->ctx = ctx;
 }
 
 void control_answer(struct control_answer *owed, const struct buf *result, const struct err *err)

@@ -37,6 +37,8 @@ void control_free(struct control *control); /* removes the socket */
  */
 struct control_answer;
 struct control_answer *control_defer(struct control *control); /* within the handler only */
+/* `gone` is called, once and not after the answer, if the client hangs up meanwhile. */
+void control_on_gone(struct control_answer *owed, void (*gone)(void *ctx), void *ctx);
 /* result: one JSON value; err: NULL or without text if all went well. */
 void control_answer(struct control_answer *owed, const struct buf *result, const struct err *err);
 
@@ -44,5 +46,9 @@ void control_answer(struct control_answer *owed, const struct buf *result, const
  * text. */
 int control_call(
     const char *path, const char *request, int64_t timeout_ms, struct buf *result, struct err *err);
+/* The same without a limit of time; it hangs up when `cancel`, a descriptor, becomes readable: -1,
+ * and the code is -ECANCELED. */
+int control_call_until(
+    const char *path, const char *request, int cancel, struct buf *result, struct err *err);
 
 #endif

@@ -4,6 +4,7 @@
 #include "core/fileio.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -35,9 +36,23 @@ static int connect_to(const char *path, int64_t timeout_ms, struct err *err)
 	return -1;
 }
 
-static int read_exactly(int fd, void *data, size_t len)
+/* Until there is something to read. cancel: -1, or what ends the wait. */
+static int wait_for(int fd, int cancel)
+{
+	struct pollfd waits[2] = {{.fd = fd, .events = POLLIN}, {.fd = cancel, .events = POLLIN}};
+
+	if (cancel < 0 || (poll(waits, 2, -1) > 0 && waits[1].revents == 0))
+		return 0;
+	if (waits[1].revents != 0)
+		errno = ECANCELED;
+	return waits[1].revents != 0 || errno != EINTR ? -1 : 0;
+}
+
+static int read_exactly(int fd, int cancel, void *data, size_t len)
 {
 	for (size_t done = 0; done < len;) {
+		if (wait_for(fd, cancel) < 0)
+			return -1;
 		ssize_t got = read(fd, (char *)data + done, len - done);
 
 		if (got < 0 && errno == EINTR)
@@ -51,14 +66,14 @@ static int read_exactly(int fd, void *data, size_t len)
 	return 0;
 }
 
-static int exchange(int fd, const char *request, struct buf *answer)
+static int exchange(int fd, int cancel, const char *request, struct buf *answer)
 {
 	size_t len = strlen(request);
 	unsigned char head[4] = {(unsigned char)(len >> 24), (unsigned char)(len >> 16),
 	    (unsigned char)(len >> 8), (unsigned char)len};
 
 	if (fileio_write_all(fd, head, sizeof(head)) < 0 || fileio_write_all(fd, request, len) < 0 ||
-	    read_exactly(fd, head, sizeof(head)) < 0)
+	    read_exactly(fd, cancel, head, sizeof(head)) < 0)
 		return -1;
 	len = (size_t)head[0] << 24 | (size_t)head[1] << 16 | (size_t)head[2] << 8 | head[3];
 	if (len > CONTROL_MAX) {
@@ -66,7 +81,7 @@ static int exchange(int fd, const char *request, struct buf *answer)
 		return -1;
 	}
 	answer->len = 0;
-	if (read_exactly(fd, buf_reserve(answer, len), len) < 0)
+	if (read_exactly(fd, cancel, buf_reserve(answer, len), len) < 0)
 		return -1;
 	answer->len = len;
 	return 0;
@@ -96,19 +111,31 @@ static int take_result(struct buf *answer, struct err *err)
 	return rc;
 }
 
-int control_call(
-    const char *path, const char *request, int64_t timeout_ms, struct buf *result, struct err *err)
+static int call(const char *path, const char *request, int64_t timeout_ms, int cancel,
+    struct buf *result, struct err *err)
 {
 	int fd = connect_to(path, timeout_ms, err);
 	int rc;
 
 	if (fd < 0)
 		return -1;
-	rc = exchange(fd, request, result);
+	rc = exchange(fd, cancel, request, result);
 	if (rc < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
 		err_set(err, "the agent at %s does not answer", path);
 	else if (rc < 0)
 		err_sys(err, errno, "the agent at %s", path);
 	close(fd);
 	return rc < 0 ? -1 : take_result(result, err);
+}
+
+int control_call(
+    const char *path, const char *request, int64_t timeout_ms, struct buf *result, struct err *err)
+{
+	return call(path, request, timeout_ms, -1, result, err);
+}
+
+int control_call_until(
+    const char *path, const char *request, int cancel, struct buf *result, struct err *err)
+{
+	return call(path, request, 0, cancel, result, err);
 }

@@ -10,6 +10,7 @@
 #include "core/catalog.h"
 #include "core/clock.h"
 #include "core/config.h"
+#include "core/inbox.h"
 #include "core/ingest.h"
 #include "core/policies.h"
 #include "core/store.h"
@@ -25,6 +26,7 @@ struct services {
 	struct policies *policies;
 	struct ingest *ingest;  /* NULL in `neap check` and `neap model`: nothing runs there */
 	struct store *settings; /* NULL likewise */
+	struct inbox *inbox;    /* for the console; NULL: there is none */
 	const char *state_dir;  /* NULL likewise */
 	struct buses *buses;    /* NULL likewise */
 	void (*policies_changed)(void *ctx);
@@ -32,6 +34,26 @@ struct services {
 };
 
 struct host;
+
+/*
+ * The console: chunks of Lua in a state of its own, under the limits of any script, which reaches
+ * the scripts by path only. Unarmed, it changes nothing outside of itself.
+ */
+struct console_ops {
+	/*
+	 * `done` comes once, from the loop: json (docs/control.md: eval) is valid during the call; NULL
+	 * if the host closes. -1: another chunk runs, or there is no memory; `done` does not come.
+	 */
+	int (*eval)(struct host *host, const char *chunk, size_t len,
+	    void (*done)(void *ctx, struct buf *json), void *ctx, struct err *err);
+	void (*stop)(struct host *host);                /* the chunk that runs; its `done` comes */
+	void (*arm)(struct host *host, int64_t for_ms); /* 0: no more */
+	/* Every variable and setting: value, age, quality (docs/control.md). */
+	void (*sensors)(struct host *host, struct buf *json);
+	/* What the text may go on with: an array of texts, each in the place of its last word. */
+	int (*complete)(
+	    struct host *host, const char *text, size_t len, struct buf *json, struct err *err);
+};
 
 struct host_ops {
 	struct host *(*open)(const struct services *services);
@@ -45,6 +67,7 @@ struct host_ops {
 	void (*stop)(struct host *host, int64_t limit_ms, void (*stopped)(void *ctx), void *ctx);
 	void (*close)(struct host *host);
 	void (*status)(struct host *host, struct buf *json); /* appends an array of objects */
+	const struct console_ops *console;
 };
 
 #endif

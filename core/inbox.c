@@ -317,7 +317,7 @@ void inbox_submit(struct inbox *inbox, const void *data, size_t len,
 	uint64_t id = 0;
 
 	(void)intake_append(inbox->intake, data, len, &id); /* -1: as a message that finds it full */
-	take(inbox, data, len, id, outcome_new(done, ctx));
+	take(inbox, data, len, id, outcome_new(inbox->config, done, ctx));
 }
 
 void inbox_preview(struct inbox *inbox, const void *data, size_t len, struct buf *json)

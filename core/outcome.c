@@ -1,5 +1,6 @@
 #include "core/outcome.h"
 
+#include "core/body.h"
 #include "core/json_out.h"
 #include "core/mem.h"
 #include "core/value_json.h"
@@ -7,16 +8,19 @@
 #include <stdlib.h>
 
 struct outcome {
+	const struct config *config;
 	void (*done)(void *ctx, struct buf *json);
 	void *ctx;
 	struct buf head, tasks, values;
 	struct json_out heads, task_list, value_list;
 };
 
-struct outcome *outcome_new(void (*done)(void *ctx, struct buf *json), void *ctx)
+struct outcome *outcome_new(
+    const struct config *config, void (*done)(void *ctx, struct buf *json), void *ctx)
 {
 	struct outcome *outcome = mem_alloc(sizeof(*outcome));
 
+	outcome->config = config;
 	outcome->done = done;
 	outcome->ctx = ctx;
 	outcome->heads.buf = &outcome->head;
@@ -43,18 +47,23 @@ void outcome_decoded(struct outcome *outcome, const struct task_list *list)
 void outcome_value(struct outcome *outcome, const char *uid, const struct sample *sample)
 {
 	struct json_out *out = &outcome->value_list;
+	struct buf body = {0};
 
 	json_out_open(out, NULL, '{');
 	json_out_text(out, "uid", uid);
 	json_out_text(out, "path", sample->path);
 	json_out_raw(out, "value");
 	value_json(out->buf, &sample->value);
+	body_of_sample(outcome->config, sample, &body);
+	json_out_text(out, "body", buf_str(&body));
+	buf_free(&body);
 	json_out_close(out, '}');
 }
 
 void outcome_task(struct outcome *outcome, const char *uid, const char *why, bool repeated)
 {
 	struct json_out *out = &outcome->task_list;
+	struct buf ack = {0};
 
 	json_out_open(out, NULL, '{');
 	json_out_text(out, "uid", uid);
@@ -63,6 +72,10 @@ void outcome_task(struct outcome *outcome, const char *uid, const char *why, boo
 		json_out_text(out, "message", why);
 	if (repeated)
 		json_out_bool(out, "repeated", true);
+	body_of_ack(outcome->config, uid, why, &ack);
+	if (ack.len > 0)
+		json_out_text(out, "ack", buf_str(&ack));
+	buf_free(&ack);
 	json_out_close(out, '}');
 }
 

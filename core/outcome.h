@@ -3,14 +3,16 @@
  *
  *   {"mended":254,"refused":["byte 0: ..."],"tasks":[{"uid":"a1","status":"OK"},
  *    {"uid":"a2","status":"ERROR","message":"...","repeated":true}],
- *    "values":[{"uid":"a1","path":"machine.threshold","value":25}]}
+ *    "values":[{"uid":"a1","path":"machine.threshold","value":25,"body":"{...}"}]}
  *
- * "mended" only where a bracket was left out.
+ * "mended" only where a bracket was left out. "body": as the value leaves, were it alone; "ack", of
+ * a task, likewise, where the server wants them.
  */
 #ifndef NEAP_CORE_OUTCOME_H
 #define NEAP_CORE_OUTCOME_H
 
 #include "core/buf.h"
+#include "core/config.h"
 #include "core/sample.h"
 #include "core/task.h"
 
@@ -18,7 +20,8 @@ struct outcome;
 
 /* `done` comes once, from outcome_free: json is valid during the call, and NULL if the payload was
  * not brought to its end. */
-struct outcome *outcome_new(void (*done)(void *ctx, struct buf *json), void *ctx);
+struct outcome *outcome_new(
+    const struct config *config, void (*done)(void *ctx, struct buf *json), void *ctx);
 void outcome_free(struct outcome *outcome, bool complete);
 
 void outcome_decoded(struct outcome *outcome, const struct task_list *list);

@@ -26,6 +26,10 @@ static void describe(struct buf *text, const struct job *job)
 
 static void on_step(void *ctx, const struct job *job, const char *why)
 {
+	static const char *const kinds[] = {[JOB_READ] = "read",
+	    [JOB_WRITE] = "write",
+	    [JOB_COMMAND] = "command",
+	    [JOB_INSTALL] = "install"};
 	struct json_out *out = ctx;
 	struct buf text = {0};
 
@@ -36,6 +40,10 @@ static void on_step(void *ctx, const struct job *job, const char *why)
 	json_out_open(out, NULL, '{');
 	json_out_bool(out, "ok", job != NULL);
 	json_out_text(out, "text", buf_str(&text));
+	if (job) {
+		json_out_text(out, "kind", kinds[job->kind]);
+		json_out_text(out, "path", job->path);
+	}
 	json_out_close(out, '}');
 	buf_free(&text);
 }

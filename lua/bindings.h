@@ -12,6 +12,7 @@ void bind_asset(lua_State *L);
 void bind_bus(lua_State *L);
 void bind_chunk(lua_State *L);
 void bind_clock(lua_State *L);
+void bind_console(lua_State *L);
 void bind_cron(lua_State *L);
 void bind_error(lua_State *L);
 void bind_event(lua_State *L);

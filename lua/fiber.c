@@ -181,14 +181,21 @@ void fiber_close_all(struct script *script)
 static const struct wait_ops sync_ops;
 static struct sync *start_sync(struct fiber *fiber);
 
+static struct script *after(const struct host *host, const struct script *script)
+{
+	if (script && script->next)
+		return script->next;
+	return script != host->console && host->console ? host->console : host->scripts;
+}
+
 /* One slice of one handler that was made to yield, the scripts in turn; then the loop has its. */
 static void on_background(struct timer *timer)
 {
 	struct host *host = (struct host *)((char *)timer - offsetof(struct host, background));
-	struct script *first = host->served && host->served->next ? host->served->next : host->scripts;
+	struct script *first = after(host, host->served);
 	struct script *script = first;
 	while (script && !script->preempted) {
-		script = script->next ? script->next : host->scripts;
+		script = after(host, script);
 		if (script == first)
 			script = NULL;
 	}

@@ -1,6 +1,7 @@
 #include "core/json.h"
 #include "core/log.h"
 #include "core/mem.h"
+#include "lua/console.h"
 #include "lua/event.h"
 #include "lua/install.h"
 #include "lua/limits.h"
@@ -24,6 +25,7 @@ static bool is_busy(const struct host *host)
 
 static void end_all(struct host *host)
 {
+	console_end(host);
 	for (struct script *script = host->scripts; script; script = script->next)
 		install_end(script);
 	host_commit(host);
@@ -166,6 +168,7 @@ const struct host_ops *script_host(void)
 	    .stop = host_stop,
 	    .close = host_close,
 	    .status = host_status,
+	    .console = &console_ops,
 	};
 	return &ops;
 }

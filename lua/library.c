@@ -140,8 +140,8 @@ static void copy_globals(lua_State *L)
 static int open_all(lua_State *L)
 {
 	static void (*const binds[])(lua_State *) = {bind_asset, bind_bus, bind_chunk, bind_clock,
-	    bind_cron, bind_error, bind_event, bind_exec, bind_fiber, bind_file, bind_job, bind_json,
-	    bind_log, bind_params, bind_policy, bind_registers, bind_setting, bind_timer};
+	    bind_console, bind_cron, bind_error, bind_event, bind_exec, bind_fiber, bind_file, bind_job,
+	    bind_json, bind_log, bind_params, bind_policy, bind_registers, bind_setting, bind_timer};
 	open_standard(L);
 	lua_newtable(L); /* core */
 	for (size_t i = 0; i < sizeof binds / sizeof *binds; i++)

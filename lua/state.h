@@ -24,11 +24,14 @@ struct host {
 	struct services services;
 	struct scheduler *scheduler;
 	struct script *scripts;
-	struct time_limits *limits;  /* of time; NULL: none */
-	char *culprits;              /* the file of scripts that brought the process down, or NULL */
-	struct timer background;     /* lets one handler go on that was made to yield */
-	const struct script *served; /* by it, the last time; or NULL */
-	uint32_t pushed;             /* samples since the last commit */
+	struct time_limits *limits;    /* of time; NULL: none */
+	char *culprits;                /* the file of scripts that brought the process down, or NULL */
+	struct timer background;       /* lets one handler go on that was made to yield */
+	const struct script *served;   /* by it, the last time; or NULL */
+	uint32_t pushed;               /* samples since the last commit */
+	struct script *console;        /* not one of the scripts; NULL until it is used */
+	struct evaluation *evaluation; /* the console's chunk that runs, or NULL */
+	int64_t armed_until_ms;        /* 0: the console is not armed */
 	bool started;
 	uint32_t holding; /* fibers that a stop waits for */
 	struct {

@@ -32,3 +32,6 @@ for name, value in pairs(names) do
 	_G[name] = value
 end
 import("sandbox")
+if rawget(core, "console") then
+	import("console")
+end

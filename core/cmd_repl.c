@@ -1,0 +1,69 @@
+/* `neap repl`: the console, in the running agent. */
+#include "core/command.h"
+#include "core/console.h"
+#include "core/control.h"
+#include "core/json_out.h"
+
+#include <stdio.h>
+
+#define ASK_MS 30000
+
+static void compose(struct buf *request, const char *cmd, const char *key, const char *text)
+{
+	struct json_out out = {.buf = request};
+
+	json_out_open(&out, NULL, '{');
+	json_out_int(&out, "v", CONTROL_VERSION);
+	json_out_text(&out, "cmd", cmd);
+	json_out_text(&out, key, text);
+	json_out_close(&out, '}');
+}
+
+static int eval(void *ctx, const char *chunk, int interrupt, struct buf *answer, struct err *err)
+{
+	const struct config *config = ctx;
+	struct buf request = {0};
+	int rc;
+
+	compose(&request, "eval", "chunk", chunk);
+	rc = control_call_until(config->control.socket, buf_str(&request), interrupt, answer, err);
+	buf_free(&request);
+	return rc;
+}
+
+static int ask(void *ctx, const char *request, struct buf *answer, struct err *err)
+{
+	const struct config *config = ctx;
+
+	return control_call(config->control.socket, request, ASK_MS, answer, err);
+}
+
+static int complete(void *ctx, const char *text, struct buf *answer, struct err *err)
+{
+	struct buf request = {0};
+	int rc;
+
+	compose(&request, "complete", "text", text);
+	rc = ask(ctx, buf_str(&request), answer, err);
+	buf_free(&request);
+	return rc;
+}
+
+int command_repl(const struct invocation *invocation)
+{
+	const struct options *options = &invocation->options;
+	struct config *config = command_config(options);
+	struct console_side side = {.ctx = config,
+	    .eval = eval,
+	    .complete = complete,
+	    .ask = ask,
+	    .greeting = "neap " NEAP_VERSION ", in the running agent: reads run, writes and commands "
+	                "are checked only, until :arm; :help"};
+	int status;
+
+	if (!config)
+		return EXIT_WRONG;
+	status = console_run(&side, options->chunk, options->json);
+	config_free(config);
+	return status;
+}

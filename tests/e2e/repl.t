@@ -1,0 +1,98 @@
+# `neap repl`: chunks in the running agent, by -e, by standard input and at a terminal.
+use strict;
+use warnings;
+use Test::More;
+use NeapTest;
+
+my $lua = <<'LUA';
+local machine = asset("machine")
+machine:variable("temperature", { read = function() return 23.5 end })
+machine:variable("broken", { read = function() error("no sensor", 0) end })
+machine:setting("threshold", { type = "int", default = 30, min = 0, max = 100 })
+machine:command("reset", { params = { delay = { type = "int", default = 0 } },
+	run = function(p) log.info("reset ran", p.delay) end })
+LUA
+my $broker = start_broker();
+my $sub    = subscribe($broker, topic => 'GW-1/messages/json');
+my $config = write_config($broker, scripts => { 'machine.lua' => $lua });
+my $neap   = start_neap($config);
+$neap->wait_state('connected');
+
+sub repl { return run_neap('repl', '-c', $config, @_) }
+
+# the chunk, exit status, output, messages
+my @table = (
+    ['1 + 1', 0, qr/^2\n$/, qr/^$/],
+    ['x = { a = 1, b = { 2, 3 } }', 0, qr/^$/, qr/^$/],
+    ['x', 0, qr/^\{ a = 1, b = \{ 2, 3 \} \}\n$/, qr/^$/],
+    ['"a\nb"', 0, qr/^"a\\nb"\n$/, qr/^$/],
+    ['print("hello", 1) return nil', 0, qr/^hello\t1\nnil\n$/, qr/^$/],
+    ['1 > 2', 1, qr/^false\n$/, qr/^$/],
+    ['error("boom")', 1, qr/^$/, qr/^console:1: boom\n/],
+    ['local function f() error("deep") end f()', 1, qr/^$/, qr/deep\nconsole:1: in function f\nconsole:1: in the chunk\n/],
+    ['for i = 1', 1, qr/^$/, qr/^console:1: .*<eof>\n$/],
+    ['while true do end', 1, qr/^$/, qr/more than its budget/],
+    ['sleep(0.01) return "slept"', 0, qr/^"slept"\n$/, qr/^$/],
+    ['asset("x")', 1, qr/^$/, qr/declarations belong into a script/],
+    ['local t = {} for i = 1, 1000 do t[i] = i end return t', 0, qr/\.\.\. 960 more/, qr/^$/],
+    ['read "machine.temperature"', 0, qr/^23\.5\n$/, qr/decoded +read machine\.temperature \(machine\.lua:2\)\n +handler +[\d.]+ ms\n.*\n +body +.*machine\.temperature.*23\.5.*\n +published no/],
+    ['read "machine.temprature"', 1, qr/^$/, qr/did you mean "machine\.temperature"/],
+    ['read "machine.broken"', 1, qr/^$/, qr/no sensor/],
+    ['write("machine.threshold", 25)', 0, qr/^$/, qr/decoded +write machine\.threshold = 25 \(machine\.lua:4\)\n +stopped +before the handler/],
+    ['write("machine.threshold", 900)', 1, qr/^$/, qr/900 is above its maximum 100/],
+    ['command("machine.reset", { delay = 3 })', 0, qr/^$/, qr/command machine\.reset delay=3 \(machine\.lua:5\)\n +stopped/],
+    ['file.write("/tmp/never-written-by-neap", "x")', 1, qr/^$/, qr/not armed: `:arm 5m`/],
+    ['task \'[{"uid":"u1","read":["machine.temperature"]}]\'', 0, qr/^true\n$/, qr/datapoint +machine\.temperature = 23\.5/],
+    ['task \'[{"uid":"u1","reed":[]}]\'', 1, qr/^false\n"/, qr/refused/],
+);
+for my $row (@table) {
+    my ($chunk, $expected, $out_like, $err_like) = @$row;
+    my ($status, $out, $err) = repl('-e', $chunk);
+    is($status, $expected, "$chunk: the exit status") or diag($out, $err);
+    like($out, $out_like, '... the result');
+    like($err, $err_like, '... the messages');
+}
+ok(!-e '/tmp/never-written-by-neap', 'nothing was written');
+unlike($neap->log, qr/reset ran/, 'no handler of a command ran');
+is(scalar($sub->messages), 1, 'only the settings at the start were published');
+
+# --- JSON, standard input ---
+my ($status, $out, $err) = repl('--json', '-e', '{ 1 }');
+is_deeply(decode($out)->{results}, ['{ 1 }'], '--json gives the answer as it is');
+($status, $out, $err) = run_neap_input("y = 20\nif y > 10 then\n  print('more')\nend\ny + 1\n");
+is_deeply([ $status, $out ], [ 0, "more\n21\n" ], 'standard input, a chunk over several lines') or diag($err);
+($status, $out, $err) = run_neap_input("error('first')\n1\n");
+is($status, 0, 'the exit status is that of the last result');
+($status, $out, $err) = run_neap_input(":sensors\n");
+like($out, qr/^machine\.threshold +30 +default /m, ':sensors');
+($status, $out, $err) = run_neap_input(":status\n:queue\n:nonsense\n");
+like($out, qr/^link +connected/m, ':status');
+is($status, 1, 'an unknown command fails');
+
+sub run_neap_input {
+    my ($text) = @_;
+    my @run = split ' ', $ENV{NEAP_RUN} // '';
+    return run_command(\$text, @run, $ENV{NEAP_BIN} // root_dir() . '/build/rel/neap', 'repl', '-c', $config);
+}
+
+# --- armed ---
+($status, $out, $err) = run_neap_input(":arm 1m\nwrite('machine.threshold', 26)\ncommand('machine.reset', { delay = 4 })\n");
+is($status, 0, 'armed, it runs') or diag($out, $err);
+like($out, qr/^26\n/, 'the value in force');
+like($err, qr/published .*machine\.threshold.*26/, 'what was published');
+like($neap->log, qr/reset ran\s+4/, 'the command ran');
+like($neap->log, qr/console: armed for 1m by \w+/, 'who armed it is in the log');
+wait_for(sub { grep { /machine\.threshold.*26/ } $sub->payloads }, 10, 'the written value');
+run_neap_input(":arm off\n");
+($status, $out, $err) = repl('-e', "command('machine.reset', { delay = 5 })");
+like($err, qr/not armed/, 'and no more');
+
+# --- who hangs up ends the chunk ---
+my $held = start_program({ name => 'held' }, $ENV{NEAP_BIN} // root_dir() . '/build/rel/neap', 'repl', '-c', $config, '-e', 'sleep(600)');
+wait_for(sub { (repl('-e', '1'))[2] =~ /another chunk runs/ }, 20, 'the first chunk to run');
+$held->kill9;
+wait_for(sub { (repl('-e', '1'))[0] == 0 }, 20, 'the console to be free again');
+
+is($neap->stop, 0, 'a clean stop');
+is((repl('-e', '1'))[0], 1, 'without an agent it fails');
+done_testing;
