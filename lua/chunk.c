@@ -36,12 +36,13 @@ static int load(lua_State *L)
 {
 	size_t len;
 	const char *text = luaL_checklstring(L, 1, &len), *name = luaL_checkstring(L, 2);
+	bool has_environment = !lua_isnone(L, 3);
 	if (chunk_load(L, text, len, name) != LUA_OK) {
 		luaL_pushfail(L);
 		lua_insert(L, -2);
 		return 2;
 	}
-	if (!lua_isnone(L, 3)) {
+	if (has_environment) {
 		lua_pushvalue(L, 3);
 		if (!lua_setupvalue(L, -2, 1))
 			lua_pop(L, 1); /* it has no globals */
