@@ -1,8 +1,10 @@
-/* `neap repl`: the console, in the running agent. */
+/* `neap repl`: the console, in the running agent or, offline, in this process. */
 #include "core/command.h"
 #include "core/console.h"
 #include "core/control.h"
 #include "core/json_out.h"
+#include "core/log.h"
+#include "core/offline.h"
 
 #include <stdio.h>
 
@@ -49,21 +51,50 @@ static int complete(void *ctx, const char *text, struct buf *answer, struct err 
 	return rc;
 }
 
-int command_repl(const struct invocation *invocation)
+static int run_offline(const struct invocation *invocation, const struct config *config)
 {
-	const struct options *options = &invocation->options;
-	struct config *config = command_config(options);
-	struct console_side side = {.ctx = config,
+	struct problems problems = {0};
+	struct err err = {0};
+	struct offline *offline;
+	struct console_side side;
+	int status = EXIT_FAILED;
+
+	log_open(LOG_TARGET_STDERR, config->log.level);
+	offline = offline_open(config, invocation->host, &problems, &err);
+	command_say(&problems);
+	problems_free(&problems);
+	if (offline) {
+		side = offline_side(offline);
+		status = console_run(&side, invocation->options.chunk, invocation->options.json);
+		offline_close(offline);
+	} else {
+		fprintf(stderr, "neap repl: %s\n", err.text);
+	}
+	log_close();
+	return status;
+}
+
+static int run_attached(const struct options *options, struct config *config)
+{
+	const struct console_side side = {.ctx = config,
 	    .eval = eval,
 	    .complete = complete,
 	    .ask = ask,
 	    .greeting = "neap " NEAP_VERSION ", in the running agent: reads run, writes and commands "
 	                "are checked only, until :arm; :help"};
+
+	return console_run(&side, options->chunk, options->json);
+}
+
+int command_repl(const struct invocation *invocation)
+{
+	const struct options *options = &invocation->options;
+	struct config *config = command_config(options);
 	int status;
 
 	if (!config)
 		return EXIT_WRONG;
-	status = console_run(&side, options->chunk, options->json);
+	status = options->offline ? run_offline(invocation, config) : run_attached(options, config);
 	config_free(config);
 	return status;
 }

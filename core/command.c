@@ -14,8 +14,8 @@ const struct command commands[] = {
     {"run", "[-c FILE]", "the agent, in the foreground; logs to standard error", "c", command_run},
     {"check", "[-c FILE]", "checks configuration and scripts, without a connection", "c",
         command_check},
-    {"repl", "[-c FILE] [--json] [-e CHUNK]", "Lua by hand, in the running agent", "cje",
-        command_repl},
+    {"repl", "[-c FILE] [--offline] [--json] [-e CHUNK]",
+        "Lua by hand, in the running agent or, offline, alone", "cje", command_repl},
     {"status", "[-c FILE] [--json | --prometheus | --check] [--watch]",
         "does it work, and if not, why", "cjw", command_status},
     {"model", "[-c FILE] -o APP.zip [--type T] [--name N] [--revision R]",
@@ -54,6 +54,7 @@ static const struct option long_options[] = {
     {"type", required_argument, NULL, LONG_TYPE},
     {"name", required_argument, NULL, LONG_NAME},
     {"revision", required_argument, NULL, LONG_REVISION},
+    {"offline", no_argument, NULL, LONG_OFFLINE},
     {"watch", no_argument, NULL, LONG_WATCH},
     {"prometheus", no_argument, NULL, LONG_PROMETHEUS},
     {"check", no_argument, NULL, LONG_CHECK},
@@ -90,6 +91,9 @@ static bool take_option(struct options *options, int letter)
 	case 'e':
 		options->chunk = optarg;
 		return true;
+	case LONG_OFFLINE:
+		options->offline = true;
+		return true;
 	case LONG_WATCH:
 		options->watch = true;
 		return true;
@@ -111,7 +115,7 @@ static char letter_of(int option)
 		return (char)option;
 	if (option <= LONG_REVISION)
 		return 'm';
-	return 'w';
+	return option == LONG_OFFLINE ? 'e' : 'w';
 }
 
 static int say_usage(const struct command *command)

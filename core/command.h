@@ -22,7 +22,7 @@ struct options {
 	const char *output;                 /* -o FILE */
 	const char *type, *name, *revision; /* --type --name --revision */
 	const char *chunk;                  /* -e CHUNK */
-	bool json, yes, dry_run, watch, prometheus, check;
+	bool json, yes, dry_run, offline, watch, prometheus, check;
 	char **args; /* what follows, NULL-terminated */
 	int count;
 };
@@ -37,8 +37,8 @@ struct command {
 	const char *name;
 	const char *synopsis; /* behind "neap NAME " */
 	const char *summary;  /* one line */
-	/* letters: c config, o output, j json, y yes, n dry-run, m --type --name --revision, e -e CHUNK,
-	 * w --watch --prometheus --check, a arguments */
+	/* letters: c config, o output, j json, y yes, n dry-run, m --type --name --revision,
+	 * e -e CHUNK and --offline, w --watch --prometheus --check, a arguments */
 	const char *allowed;
 	int (*run)(const struct invocation *invocation);
 };

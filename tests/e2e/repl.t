@@ -1,6 +1,7 @@
 # `neap repl`: chunks in the running agent, by -e, by standard input and at a terminal.
 use strict;
 use warnings;
+use File::Basename qw(dirname);
 use Test::More;
 use NeapTest;
 
@@ -95,4 +96,18 @@ wait_for(sub { (repl('-e', '1'))[0] == 0 }, 20, 'the console to be free again');
 
 is($neap->stop, 0, 'a clean stop');
 is((repl('-e', '1'))[0], 1, 'without an agent it fails');
+
+# --- offline: all runs, nothing is kept ---
+my $state = join(',', sort map { s{.*/}{}r . ':' . -s $_ } grep { -f } glob(dirname($config) . '/state/*'));
+my @before = glob(($ENV{TMPDIR} // '/tmp') . '/neap-repl-*');
+($status, $out, $err) = run_neap('repl', '-c', $config, '--offline', '-e', 'return read "machine.threshold", write("machine.threshold", 77), read "machine.threshold"');
+is_deeply([ $status, $out ], [ 0, "26\n77\n77\n" ], 'offline: the state that was, and a write') or diag($err);
+like($err, qr/published .*77/, '... what would leave');
+($status, $out, $err) = run_neap('repl', '-c', $config, '--offline', '-e', 'return read "machine.threshold"');
+is($out, "26\n", 'and nothing of it was kept') or diag($err);
+($status, $out, $err) = run_neap('repl', '-c', $config, '--offline', '-e', 'sleep(0.05) command("machine.reset", { delay = 6 }) error("x")');
+is($status, 1, 'offline: an error fails');
+like($err, qr/reset ran\s+6/, '... the command ran');
+is_deeply([ glob(($ENV{TMPDIR} // '/tmp') . '/neap-repl-*') ], \@before, 'the copy is removed') if !@before;
+is(join(',', sort map { s{.*/}{}r . ':' . -s $_ } grep { -f } glob(dirname($config) . '/state/*')), $state, 'the state is as it was');
 done_testing;
