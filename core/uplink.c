@@ -1,21 +1,15 @@
 #include "core/uplink.h"
 
-#include "core/buf.h"
-#include "core/encoder.h"
-#include "core/fileio.h"
+#include "core/bodies.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "core/poison.h"
-#include "core/series.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#define LOWEST_BODY_LIMIT 512   /* what a size found by poison.h may shrink bodies to */
-#define ASIDE_MAX         65536 /* bytes of refused bodies kept for inspection */
+#define LOWEST_BODY_LIMIT 512 /* what a size found by poison.h may shrink bodies to */
 #define UNBLOCKED         INT64_MIN
 #define STUCK_MS          100 /* until the next try where something is due and cannot go */
 
@@ -28,13 +22,6 @@ struct outlet {
 	    blocked_until; /* its next sample waits for the clock, until then at most; or UNBLOCKED */
 	uint64_t turn;     /* when it sent last: within a priority the queues take turns */
 	struct outlet *next;
-};
-
-/* Where bodies go and what makes them. */
-enum route_kind { ROUTE_DATA, ROUTE_TS, ROUTE_TSZ, ROUTE_ACKS, ROUTES };
-struct route {
-	const char *topic;
-	struct encoder encoder;
 };
 
 /* A message in flight; its address is the token. */
@@ -55,9 +42,7 @@ struct uplink {
 	struct queue_set *queues;
 	struct policies *policies;
 	struct mqtt *mqtt;
-	struct route routes[ROUTES];
-	size_t body_limit;
-	struct buf body;
+	struct bodies *bodies;
 	struct outlet *outlets;
 	struct flight *flights;
 	struct poison poison;
@@ -65,7 +50,7 @@ struct uplink {
 	struct {
 		const struct queue *queue;
 		uint64_t seq;
-	} last, condemned; /* the first sample sent last; the one that is never to be sent again */
+	} last; /* the first sample sent last */
 	struct uplink_figures figures;
 	double fresh_debt; /* bytes: above 0 the fresh lanes have had more than their share */
 	uint64_t turns;
@@ -82,33 +67,6 @@ struct candidate {
 	const struct policy *policy;
 	enum queue_lane lane;
 };
-
-static void free_routes(struct uplink *uplink)
-{
-	for (int i = 0; i < ROUTES; i++) {
-		if (uplink->routes[i].encoder.self)
-			uplink->routes[i].encoder.free(uplink->routes[i].encoder.self);
-	}
-}
-
-static void set_body_limit(struct uplink *uplink, size_t limit)
-{
-	const struct config *config = uplink->config;
-	const struct message_format format = {
-	    .form_a = config->payload.form_a,
-	    .native_values = config->payload.native_values,
-	    .milliseconds = config->payload.milliseconds,
-	    .max_bytes = limit,
-	};
-
-	free_routes(uplink);
-	uplink->routes[ROUTE_DATA] = (struct route){config->topics.data, encoder_of_messages(&format)};
-	uplink->routes[ROUTE_TS] = (struct route){config->topics.ts, encoder_of_series(false, limit)};
-	uplink->routes[ROUTE_TSZ] = (struct route){config->topics.tsz, encoder_of_series(true, limit)};
-	uplink->routes[ROUTE_ACKS] =
-	    (struct route){config->topics.acks, encoder_of_acks(config->payload.ack_error, limit)};
-	uplink->body_limit = limit;
-}
 
 static struct outlet *outlet_of(struct uplink *uplink, const char *name)
 {
@@ -236,129 +194,6 @@ static void account_share(struct uplink *uplink, enum queue_lane lane, size_t by
 		uplink->fresh_debt -= (double)bytes * share;
 }
 
-/* --- one body --- */
-
-/* Leaves the sample where it is if its time may still become known; else settles whether it has
- * one. */
-static bool settle_time(
-    struct uplink *uplink, const struct candidate *candidate, struct record *record)
-{
-	const char *name = queue_name(candidate->queue);
-	bool answer = strcmp(name, POLICY_ANSWERS) == 0 || strcmp(name, POLICY_ACKS) == 0;
-	int64_t deadline = record->sample.time.mono_ms + uplink->config->clock.deadline_ms;
-
-	/* An answer goes at once: the server's own stamp on its arrival is right. An acknowledgement
-	 * has no time. */
-	if (record->time == TIME_WAITS && !answer && clock_mono_ms(uplink->clock) < deadline) {
-		candidate->outlet->blocked_until = deadline;
-		return false;
-	}
-	record->sample.time.wall_valid = record->time == TIME_KNOWN;
-	return true;
-}
-
-static void lose_oversized(
-    struct uplink *uplink, const struct candidate *candidate, const char *path)
-{
-	log_error("uplink",
-	    "%s: one sample is above the body's limit of %zu bytes and cannot be sent; raise "
-	    "payload.max_bytes",
-	    path, uplink->body_limit);
-	queue_advance(candidate->queue, candidate->lane);
-	struct range range = queue_take(candidate->queue, candidate->lane);
-	queue_lose(candidate->queue, &range, LOSS_REFUSED);
-}
-
-/* What a series cannot hold goes as JSON, in a body of its own. */
-static const struct route *route_of(
-    const struct uplink *uplink, const struct candidate *candidate, const struct sample *sample)
-{
-	if (strcmp(queue_name(candidate->queue), POLICY_ACKS) == 0)
-		return &uplink->routes[ROUTE_ACKS];
-	if (candidate->policy->encoding == ENCODING_JSON || !series_takes(sample))
-		return &uplink->routes[ROUTE_DATA];
-	return &uplink->routes[candidate->policy->encoding == ENCODING_TS ? ROUTE_TS : ROUTE_TSZ];
-}
-
-static bool is_condemned(
-    const struct uplink *uplink, const struct queue *queue, const struct record *record)
-{
-	return uplink->condemned.queue == queue && uplink->condemned.seq == record->seq;
-}
-
-/* Alone in a body, for whoever wants to know what the broker choked on. */
-static void set_aside(
-    struct uplink *uplink, const struct candidate *candidate, const struct record *record)
-{
-	const struct encoder *encoder = &uplink->routes[ROUTE_DATA].encoder;
-	struct buf path = {0};
-	struct stat info;
-
-	buf_printf(&path, "%s/refused.log", uplink->config->queue.dir);
-	int fd = open(buf_str(&path), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	if (encoder->add(encoder->self, &record->sample) == MESSAGE_ADDED)
-		encoder->finish(encoder->self, &uplink->body);
-	buf_char(&uplink->body, '\n');
-	if (fd >= 0 && fstat(fd, &info) == 0 && info.st_size + (off_t)uplink->body.len < ASIDE_MAX)
-		(void)fileio_write_all(fd, uplink->body.data, uplink->body.len);
-	if (fd >= 0)
-		close(fd);
-	log_error("uplink",
-	    "%s: the broker hangs up on one sample of policy %s; it is set aside in %s and counted",
-	    record->sample.path, queue_name(candidate->queue), buf_str(&path));
-	buf_free(&path);
-	queue_advance(candidate->queue, candidate->lane);
-	struct range range = queue_take(candidate->queue, candidate->lane);
-	queue_lose(candidate->queue, &range, LOSS_REFUSED);
-	uplink->condemned.queue = NULL;
-}
-
-/* The next sample that can be sent now. Those that never can are dealt with. */
-static bool next_sample(
-    struct uplink *uplink, const struct candidate *candidate, bool begun, struct record *record)
-{
-	while (queue_peek(candidate->queue, candidate->lane, record)) {
-		if (!settle_time(uplink, candidate, record))
-			return false;
-		if (!is_condemned(uplink, candidate->queue, record))
-			return true;
-		if (begun)
-			return false;
-		set_aside(uplink, candidate, record);
-	}
-	return false;
-}
-
-/* Fills an encoder, which *route then tells; returns what it holds as a range in flight, count 0 if
- * nothing can be sent now. */
-static struct range fill(
-    struct uplink *uplink, const struct candidate *candidate, const struct route **route)
-{
-	uint32_t max = poison_samples(&uplink->poison, candidate->policy->max_samples);
-	struct record record;
-
-	*route = NULL;
-	candidate->outlet->blocked_until = UNBLOCKED;
-	while (next_sample(uplink, candidate, *route != NULL, &record)) {
-		const struct route *wanted = route_of(uplink, candidate, &record.sample);
-		const struct encoder *encoder = &wanted->encoder;
-
-		if (*route && (wanted != *route || encoder->count(encoder->self) >= max))
-			break;
-		enum message_fit fit = encoder->add(encoder->self, &record.sample);
-		if (fit == MESSAGE_TOO_BIG && !*route) {
-			lose_oversized(uplink, candidate, record.sample.path);
-			continue;
-		}
-		if (fit != MESSAGE_ADDED)
-			break;
-		*route = wanted;
-		uplink->figures.untimed += !record.sample.time.wall_valid;
-		queue_advance(candidate->queue, candidate->lane);
-	}
-	return queue_take(candidate->queue, candidate->lane);
-}
-
 static void add_flight(struct uplink *uplink, struct flight *flight)
 {
 	flight->next = uplink->flights;
@@ -380,30 +215,33 @@ static void remove_flight(struct uplink *uplink, struct flight *flight)
 
 static bool send_one(struct uplink *uplink, const struct candidate *candidate, bool contended)
 {
-	const struct route *route;
-	struct range range = fill(uplink, candidate, &route);
+	struct outlet *outlet = candidate->outlet;
+	struct body body =
+	    bodies_next(uplink->bodies, candidate->queue, candidate->lane, candidate->policy->encoding,
+	        poison_samples(&uplink->poison, candidate->policy->max_samples));
 
-	if (range.count == 0) {
+	outlet->blocked_until = body.blocked_until > 0 ? body.blocked_until : UNBLOCKED;
+	if (body.range.count == 0) {
 		/* Nothing but what waits for the clock: try the others. */
-		return candidate->outlet->blocked_until != UNBLOCKED;
+		return outlet->blocked_until != UNBLOCKED;
 	}
-	route->encoder.finish(route->encoder.self, &uplink->body);
+	uplink->figures.untimed += body.untimed;
 
 	struct flight *flight = mem_alloc(sizeof(*flight));
 	flight->queue = candidate->queue;
-	flight->outlet = candidate->outlet;
-	flight->range = range;
-	flight->bytes = uplink->body.len;
+	flight->outlet = outlet;
+	flight->range = body.range;
+	flight->bytes = body.text->len;
 	uplink->last.queue = candidate->queue;
-	uplink->last.seq = range.first;
+	uplink->last.seq = body.range.first;
 	add_flight(uplink, flight);
-	candidate->outlet->turn = ++uplink->turns;
+	outlet->turn = ++uplink->turns;
 	if (contended)
 		account_share(uplink, candidate->lane, flight->bytes);
-	if (mqtt_publish(uplink->mqtt, route->topic, uplink->body.data, uplink->body.len, flight) == 0)
+	if (mqtt_publish(uplink->mqtt, body.topic, body.text->data, body.text->len, flight) == 0)
 		return true;
 	remove_flight(uplink, flight);
-	queue_release(candidate->queue, &range);
+	queue_release(candidate->queue, &body.range);
 	free(flight);
 	return false;
 }
@@ -416,7 +254,7 @@ static bool window_open(const struct uplink *uplink)
 
 	return uplink->connected && uplink->figures.in_flight < messages &&
 	       (uplink->figures.in_flight == 0 ||
-	           uplink->figures.in_flight_bytes + uplink->body_limit <=
+	           uplink->figures.in_flight_bytes + bodies_limit(uplink->bodies) <=
 	               uplink->config->window.bytes);
 }
 
@@ -503,11 +341,11 @@ void uplink_acked(struct uplink *uplink, void *token)
 	remove_flight(uplink, flight);
 	if (poison_acked(&uplink->poison, flight->range.count, flight->bytes)) {
 		size_t limit = uplink->poison.largest_passed;
-		set_body_limit(uplink, limit > LOWEST_BODY_LIMIT ? limit : LOWEST_BODY_LIMIT);
+		bodies_set_limit(uplink->bodies, limit > LOWEST_BODY_LIMIT ? limit : LOWEST_BODY_LIMIT);
 		log_warn("uplink",
 		    "the broker hangs up on large bodies: sending %zu bytes at most from now on; set "
 		    "payload.max_bytes to make it last",
-		    uplink->body_limit);
+		    bodies_limit(uplink->bodies));
 	}
 	free(flight);
 	pump(uplink);
@@ -541,10 +379,8 @@ static void on_lost(struct uplink *uplink)
 	    "the broker hangs up again and again with the same %u messages in flight: sending "
 	    "them again one by one, in a new session",
 	    in_flight.messages);
-	if (advice == POISON_SET_ASIDE) {
-		uplink->condemned.queue = uplink->last.queue;
-		uplink->condemned.seq = uplink->last.seq;
-	}
+	if (advice == POISON_SET_ASIDE)
+		bodies_condemn(uplink->bodies, uplink->last.queue, uplink->last.seq);
 	for (struct flight *flight = uplink->flights; flight; flight = flight->next)
 		flight->dropped = true;
 	mqtt_drop_session(uplink->mqtt);
@@ -599,7 +435,7 @@ struct uplink *uplink_new(uv_loop_t *loop, struct clock *clock, const struct con
 	uplink->policies = policies;
 	uplink->mqtt = mqtt;
 	uplink->random = ((uint32_t)clock_mono_us(clock) ^ ((uint32_t)getpid() << 16)) | 1;
-	set_body_limit(uplink, config->payload.max_bytes);
+	uplink->bodies = bodies_new(clock, config);
 	uplink->timer = mem_alloc(sizeof(*uplink->timer));
 	must(uv_timer_init(loop, uplink->timer) == 0);
 	uplink->timer->data = uplink;
@@ -621,8 +457,7 @@ void uplink_free(struct uplink *uplink)
 		next = outlet->next;
 		free(outlet);
 	}
-	free_routes(uplink);
-	buf_free(&uplink->body);
+	bodies_free(uplink->bodies);
 	free(uplink);
 }
 
