@@ -80,8 +80,8 @@ static int run_attached(const struct options *options, struct config *config)
 	    .eval = eval,
 	    .complete = complete,
 	    .ask = ask,
-	    .greeting = "neap " NEAP_VERSION ", in the running agent: reads run, writes and commands "
-	                "are checked only, until :arm; :help"};
+	    .greeting = "neap " NEAP_VERSION ", in the running agent. Reads run; what has effects "
+	                "waits\nfor :arm. Lua, or :help"};
 
 	return console_run(&side, options->chunk, options->json);
 }

@@ -90,6 +90,13 @@ static void forget_interrupts(const struct console *console)
 		continue;
 }
 
+static void put_failure(const struct console *console, const struct err *err)
+{
+	if (err->code == -ECANCELED && console_line_is_terminal(console->line))
+		putchar('\n'); /* behind the terminal's ^C */
+	put(console, "31", err->code == -ECANCELED ? "stopped" : err->text, true);
+}
+
 /* True: the chunk is not whole. last: nothing follows. */
 static bool eval(struct console *console, const char *chunk, bool last)
 {
@@ -100,7 +107,7 @@ static bool eval(struct console *console, const char *chunk, bool last)
 
 	console->status = EXIT_FAILED;
 	if (console->side->eval(console->side->ctx, chunk, console->interrupt, &answer, &err) < 0)
-		put(console, "31", err.code == -ECANCELED ? "stopped" : err.text, true);
+		put_failure(console, &err);
 	else
 		doc = parse(&answer);
 	if (doc) {

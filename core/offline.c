@@ -281,6 +281,6 @@ struct console_side offline_side(struct offline *offline)
 	    .eval = eval,
 	    .complete = complete,
 	    .ask = ask,
-	    .greeting = "neap " NEAP_VERSION ", offline, on a copy of the state: all runs, nothing is "
-	                "sent or kept; :help"};
+	    .greeting = "neap " NEAP_VERSION ", offline, on a copy of the state: all runs, nothing "
+	                "is\nsent or kept. Lua, or :help"};
 }

@@ -1,0 +1,85 @@
+# `neap repl` at a real terminal, in tmux: the prompt, completion, history, Ctrl-C.
+use strict;
+use warnings;
+use Test::More;
+use NeapTest;
+
+plan skip_all => 'tmux is not installed' if system('command -v tmux >/dev/null 2>&1') != 0;
+
+my $lua = <<'LUA';
+local machine = asset("machine")
+machine:variable("temperature", { read = function() return 23.5 end })
+machine:setting("threshold", { type = "int", default = 30 })
+machine:setting("throttle", { type = "int", default = 1 })
+LUA
+my $config = write_config(start_broker(), scripts => { 'machine.lua' => $lua });
+my $neap   = start_neap($config);
+$neap->wait_state('connected');
+
+my $socket = test_dir() . '/tmux';
+my $home   = temp_dir();
+my $bin    = $ENV{NEAP_BIN} // root_dir() . '/build/rel/neap';
+sub tmux { return run_command('tmux', '-S', $socket, '-f', '/dev/null', @_) }
+sub screen { return (tmux('capture-pane', '-p', '-J'))[1] }
+sub type_keys { return tmux('send-keys', @_) }
+sub appears {
+    my ($like, $what) = @_;
+    my $seen = eval { wait_for(sub { screen() =~ $like }, 20, $what) };
+    ok($seen, $what) or diag(screen());
+    return;
+}
+sub session {
+    return tmux('new-session', '-d', '-x', '80', '-y', '24', "env HOME=$home XDG_STATE_HOME= TERM=screen $bin repl -c $config");
+}
+END { local $?; tmux('kill-server') if defined $socket && -S $socket }
+
+session();
+appears(qr/^neap> *$/m, 'the prompt');
+type_keys('-l', "1 + 1");
+type_keys('Enter');
+appears(qr/^2$/m, 'a value');
+type_keys('-l', 'read "mach');
+type_keys('Tab');
+appears(qr/^neap> read "machine\.t *$/m, 'Tab completes what is common');
+type_keys('Tab');
+appears(qr/machine\.temperature +machine\.threshold +machine\.throttle/, 'and lists the rest');
+type_keys('-l', 'e');
+type_keys('Tab');
+appears(qr/^neap> read "machine\.temperature *$/m, 'one is left');
+type_keys('-l', '"');
+type_keys('Enter');
+appears(qr/^23\.5$/m, 'its value');
+type_keys('-l', 'write("machine.thre');
+type_keys('Tab');
+appears(qr/write\("machine\.threshold *$/m, 'settings for write');
+type_keys('C-c');
+appears(qr/\^C\s+neap> *$/m, 'Ctrl-C drops the line');
+type_keys('-l', 'for i = 1, 3 do');
+type_keys('Enter');
+appears(qr/^   > *$/m, 'a chunk that is not whole asks on');
+type_keys('-l', 'print("turn " .. i) end');
+type_keys('Enter');
+appears(qr/^turn 3$/m, '... and runs');
+type_keys('-l', 'sleep(600)');
+type_keys('Enter');
+wait_for(sub { (run_neap('repl', '-c', $config, '-e', '1'))[2] =~ /another chunk runs/ }, 20, 'the chunk to run');
+type_keys('C-c');
+appears(qr/^stopped$/m, 'Ctrl-C ends the chunk');
+is((run_neap('repl', '-c', $config, '-e', '6 * 7'))[1], "42\n", 'and not the agent');
+type_keys('-l', ':sta');
+type_keys('Tab');
+type_keys('Enter');
+appears(qr/^link +connected/m, 'a colon command, completed');
+type_keys('-l', ':quit');
+type_keys('Enter');
+wait_for(sub { -s "$home/.neap_history" }, 20, 'the history');
+like(slurp("$home/.neap_history"), qr/turn/, 'the history is kept');
+session();
+appears(qr/^neap> *$/m, 'again');
+type_keys('Up');
+type_keys('Up');
+type_keys('Up');
+appears(qr/^neap> sleep\(600\) *$/m, 'the history is there again');
+tmux('kill-server');
+is($neap->stop, 0, 'a clean stop');
+done_testing;
