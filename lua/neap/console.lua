@@ -92,7 +92,7 @@ local function show_value(value, published)
 	step(published and "published" or "body", "%s", value.body)
 end
 
--- As the broker's: through the intake, the journal and the turns; answers and acknowledgement leave.
+-- As the broker's: through intake, journal and turns; answers and acknowledgement leave.
 local function do_it(raw, values, errors)
 	local began = core.uptime()
 	local outcome = console.submit(raw)
