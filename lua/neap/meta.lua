@@ -192,7 +192,7 @@ function setting_methods:set(value) end
 ---@field durable? boolean # push returns when it is on disk: false
 ---@field limit? string|integer # of the queue, in bytes or as "2MB": 8MB
 ---@field full? "drop_oldest"|"drop_newest"|"thin" # what happens at the limit: "drop_oldest"
----@field encoding? "json"|"ts"|"tsz" # of the bodies: "json"; ts and tsz are time series in CBOR, tsz with zlib
+---@field encoding? "json"|"ts"|"tsz" # of the bodies: "json"; time series in CBOR, with zlib
 
 --- Declares a policy: a queue, and when it is sent. Policies are the agent's: two scripts that
 --- declare the same one must agree. neap.yaml overrides each field. "default" is there already.
