@@ -41,6 +41,7 @@ struct filling {
 	enum queue_lane lane;
 	enum policy_encoding encoding;
 	const struct route *route; /* NULL: nothing is in it */
+	size_t found_limit;        /* put off for one sample that is above it; or 0 */
 	struct body body;
 };
 
@@ -102,8 +103,17 @@ static void lose(struct filling *filling)
 	queue_lose(filling->queue, &range, LOSS_REFUSED);
 }
 
-static void lose_oversized(struct filling *filling, const char *path)
+/* A limit that was found is one of bodies that held several samples: a larger one goes alone, as
+ * far as the configuration lets it. */
+static void meet_oversized(struct filling *filling, const char *path)
 {
+	struct bodies *bodies = filling->bodies;
+
+	if (bodies->limit < bodies->config->payload.max_bytes) {
+		filling->found_limit = bodies->limit;
+		bodies_set_limit(bodies, bodies->config->payload.max_bytes);
+		return;
+	}
 	log_error("uplink",
 	    "%s: one sample is above the body's limit of %zu bytes and cannot be sent; raise "
 	    "payload.max_bytes",
@@ -189,7 +199,7 @@ static void fill(struct filling *filling, uint32_t max_samples)
 			break;
 		enum message_fit fit = encoder->add(encoder->self, &record.sample);
 		if (fit == MESSAGE_TOO_BIG && !filling->route) {
-			lose_oversized(filling, record.sample.path);
+			meet_oversized(filling, record.sample.path);
 			continue;
 		}
 		if (fit != MESSAGE_ADDED)
@@ -197,6 +207,8 @@ static void fill(struct filling *filling, uint32_t max_samples)
 		filling->route = route;
 		filling->body.untimed += !record.sample.time.wall_valid;
 		queue_advance(filling->queue, filling->lane);
+		if (filling->found_limit)
+			break;
 	}
 	filling->body.range = queue_take(filling->queue, filling->lane);
 }
@@ -212,6 +224,8 @@ struct body bodies_next(struct bodies *bodies, struct queue *queue, enum queue_l
 		filling.body.topic = filling.route->topic;
 		filling.route->encoder.finish(filling.route->encoder.self, &bodies->text);
 	}
+	if (filling.found_limit)
+		bodies_set_limit(bodies, filling.found_limit);
 	return filling.body;
 }
 
