@@ -7,6 +7,7 @@
 #include "core/log.h"
 #include "core/mem.h"
 #include "core/mqtt.h"
+#include "core/reload.h"
 #include "core/self.h"
 #include "core/status.h"
 #include "core/task_control.h"
@@ -77,6 +78,26 @@ static void on_policies_changed(void *ctx)
 		uplink_wake(agent->uplink);
 }
 
+/* Once for each start and each reload, as soon as there is a link. */
+static void report_settings(struct agent *agent)
+{
+	if (agent->settings_reported || mqtt_status(agent->mqtt)->state != LINK_CONNECTED)
+		return;
+	inbox_report_settings(agent->inbox);
+	agent->settings_reported = true;
+}
+
+static void on_reloading(void *ctx, bool waits)
+{
+	struct agent *agent = ctx;
+
+	inbox_pause(agent->inbox, waits);
+	/* what is new or has another default is the server's to know */
+	agent->settings_reported = false;
+	if (!waits)
+		report_settings(agent);
+}
+
 static void on_link(void *ctx, const struct link_status *status)
 {
 	struct agent *agent = ctx;
@@ -85,9 +106,7 @@ static void on_link(void *ctx, const struct link_status *status)
 	if (agent->stopping)
 		return;
 	if (status->state == LINK_CONNECTED) {
-		if (!agent->settings_reported)
-			inbox_report_settings(agent->inbox);
-		agent->settings_reported = true;
+		report_settings(agent);
 		agent->ops->event(agent->host, "connected", "");
 	} else if (status->state == LINK_WAITING || status->state == LINK_REFUSED) {
 		agent->ops->event(agent->host, "disconnected", status->reason);
@@ -219,6 +238,10 @@ static int on_control(void *ctx, const struct json *request, struct buf *result,
 		status_write(&parts, result);
 		return 0;
 	}
+	if (strcmp(cmd->string.data, "reload") == 0) {
+		reload_serve(agent->ops, agent->host, agent->control, request, result);
+		return 0;
+	}
 	if (strcmp(cmd->string.data, "queue-drop") == 0)
 		return drop_queue(agent, json_member(request, "policy"), result, err);
 	if (strcmp(cmd->string.data, "clock-set") == 0) {
@@ -304,6 +327,7 @@ static void on_hangup(uv_signal_t *handle, int signum)
 
 	(void)signum;
 	mqtt_retry_now(agent->mqtt);
+	agent->ops->reload(agent->host, &(struct reload_request){.reason = "signal"});
 }
 
 /* --- start --- */
@@ -398,6 +422,7 @@ static void load_scripts(struct agent *agent)
 	    .state_dir = agent->config->state.dir,
 	    .buses = agent->buses,
 	    .policies_changed = on_policies_changed,
+	    .reloading = on_reloading,
 	    .ctx = agent,
 	};
 
@@ -405,7 +430,7 @@ static void load_scripts(struct agent *agent)
 	on_policies_changed(agent);
 	agent->ops->load(agent->host, &problems);
 	for (size_t i = 0; i < problems.count; i++)
-		log_line(problems.list[i].warning ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR, "script", "%s",
+		log_line(problems.list[i].warning ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR, "scripts", "%s",
 		    problems.list[i].text);
 	problems_free(&problems);
 }

@@ -21,6 +21,7 @@ struct asset {
 };
 
 struct draft {
+	unsigned holders;
 	struct owner *owner;
 	const char *owner_name; /* a copy: the owner may be gone before its successor comes */
 	struct arena arena;     /* everything the entries point to, and the entries themselves */
@@ -120,14 +121,21 @@ static int check_declared(enum value_type type, const struct limits *limits, boo
 struct draft *draft_new(struct owner *owner)
 {
 	struct draft *draft = mem_alloc(sizeof *draft);
+	draft->holders = 1;
 	draft->owner = owner;
 	draft->owner_name = arena_strdup(&draft->arena, owner->name);
 	return draft;
 }
 
+struct draft *draft_hold(struct draft *draft)
+{
+	draft->holders++;
+	return draft;
+}
+
 void draft_free(struct draft *draft)
 {
-	if (!draft)
+	if (!draft || --draft->holders > 0)
 		return;
 	arena_free(&draft->arena);
 	free(draft->index.list);
@@ -347,6 +355,17 @@ void catalog_remove(struct catalog *catalog, const struct owner *owner)
 		rebuild(catalog);
 		return;
 	}
+}
+
+struct catalog *catalog_copy(const struct catalog *catalog)
+{
+	struct catalog *copy = catalog_new();
+	copy->drafts = mem_resize(NULL, catalog->count, sizeof(struct draft *));
+	copy->count = catalog->count;
+	for (size_t i = 0; i < catalog->count; i++)
+		copy->drafts[i] = draft_hold(catalog->drafts[i]);
+	rebuild(copy);
+	return copy;
 }
 
 const struct entry *catalog_find(const struct catalog *catalog, const char *path)

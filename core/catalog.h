@@ -93,9 +93,12 @@ struct catalog;
 struct draft;
 
 struct catalog *catalog_new(void);
+struct catalog *catalog_copy(
+    const struct catalog *catalog); /* of the same entries: to try changes */
 void catalog_free(struct catalog *catalog);
 
-struct draft *draft_new(struct owner *owner); /* its name is copied */
+struct draft *draft_new(struct owner *owner);  /* its name is copied */
+struct draft *draft_hold(struct draft *draft); /* for one more holder: each frees it */
 void draft_free(struct draft *draft);
 /*
  * Copies everything (texts, params; NULL texts become ""), its owner is the draft's. -1: the path

@@ -29,6 +29,9 @@ const struct command commands[] = {
     {"hold", "[-c FILE] (tasks DURATION | off)", "no task starts for a time", "ca", command_hold},
     {"queue", "[-c FILE] (list [--json] | dump [POLICY] | check | drop POLICY [--yes])",
         "what waits on disk, and whether it is whole", "cjya", command_queue},
+    {"reload", "[-c FILE] [--try TIME | --confirm] [SCRIPT]",
+        "takes over what changed in the scripts; --try: only for a time, unless --confirm comes",
+        "cta", command_reload},
     {"clock", "[-c FILE] set", "tells the agent that the time of day is right", "ca",
         command_clock},
     {"help", "[COMMAND]", "this, or one command", "a", command_help},
@@ -42,7 +45,9 @@ enum {
 	LONG_OFFLINE,
 	LONG_WATCH,
 	LONG_PROMETHEUS,
-	LONG_CHECK
+	LONG_CHECK,
+	LONG_TRY,
+	LONG_CONFIRM,
 };
 
 static const struct option long_options[] = {
@@ -58,6 +63,8 @@ static const struct option long_options[] = {
     {"watch", no_argument, NULL, LONG_WATCH},
     {"prometheus", no_argument, NULL, LONG_PROMETHEUS},
     {"check", no_argument, NULL, LONG_CHECK},
+    {"try", required_argument, NULL, LONG_TRY},
+    {"confirm", no_argument, NULL, LONG_CONFIRM},
     {NULL, 0, NULL, 0},
 };
 
@@ -103,6 +110,12 @@ static bool take_option(struct options *options, int letter)
 	case LONG_CHECK:
 		options->check = true;
 		return true;
+	case LONG_TRY:
+		options->trial = optarg;
+		return true;
+	case LONG_CONFIRM:
+		options->confirm = true;
+		return true;
 	default:
 		return false;
 	}
@@ -115,7 +128,9 @@ static char letter_of(int option)
 		return (char)option;
 	if (option <= LONG_REVISION)
 		return 'm';
-	return option == LONG_OFFLINE ? 'e' : 'w';
+	if (option == LONG_OFFLINE)
+		return 'e';
+	return option >= LONG_TRY ? 't' : 'w';
 }
 
 static int say_usage(const struct command *command)

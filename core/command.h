@@ -22,7 +22,8 @@ struct options {
 	const char *output;                 /* -o FILE */
 	const char *type, *name, *revision; /* --type --name --revision */
 	const char *chunk;                  /* -e CHUNK */
-	bool json, yes, dry_run, offline, watch, prometheus, check;
+	const char *trial;                  /* --try TIME */
+	bool json, yes, dry_run, offline, watch, prometheus, check, confirm;
 	char **args; /* what follows, NULL-terminated */
 	int count;
 };
@@ -38,7 +39,7 @@ struct command {
 	const char *synopsis; /* behind "neap NAME " */
 	const char *summary;  /* one line */
 	/* letters: c config, o output, j json, y yes, n dry-run, m --type --name --revision,
-	 * e -e CHUNK and --offline, w --watch --prometheus --check, a arguments */
+	 * e -e CHUNK and --offline, w --watch --prometheus --check, t --try --confirm, a arguments */
 	const char *allowed;
 	int (*run)(const struct invocation *invocation);
 };
@@ -60,6 +61,7 @@ int command_tasks(const struct invocation *invocation);
 int command_hold(const struct invocation *invocation);
 int command_task(const struct invocation *invocation);
 int command_queue(const struct invocation *invocation);
+int command_reload(const struct invocation *invocation);
 int command_clock(const struct invocation *invocation);
 int command_repl(const struct invocation *invocation);
 int command_help(const struct invocation *invocation);

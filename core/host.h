@@ -30,6 +30,8 @@ struct services {
 	const char *state_dir;  /* NULL likewise */
 	struct buses *buses;    /* NULL likewise */
 	void (*policies_changed)(void *ctx);
+	/* A reload waits for handlers to end, so that no task shall begin; then: it is over. */
+	void (*reloading)(void *ctx, bool waits);
 	void *ctx;
 };
 
@@ -55,6 +57,19 @@ struct console_ops {
 	    struct host *host, const char *text, size_t len, struct buf *json, struct err *err);
 };
 
+struct reload_request {
+	const char *script; /* NULL: all whose files are not what they were when they were loaded */
+	const char *reason; /* for the scripts: "command", "signal"; a literal */
+	int64_t try_ms;     /* above 0: unless it is confirmed in that time, the old one comes back */
+	/*
+	 * Called once, from within `reload` or later, when what changes is in force; or NULL. changes:
+	 * JSON, [{"script":"machine","result":"reloaded"}], or "new", "removed", "refused"; the problems
+	 * say why.
+	 */
+	void (*done)(void *ctx, const struct problems *problems, const struct buf *changes);
+	void *ctx;
+};
+
 struct host_ops {
 	struct host *(*open)(const struct services *services);
 	/* Loads every script of scripts.dir: a problem "file:line: text" for each that does not load;
@@ -63,6 +78,14 @@ struct host_ops {
 	void (*start)(struct host *host); /* handlers with at_start, on("start"), timers */
 	void (*event)(struct host *host, const char *name,
 	    const char *reason); /* "connected", "disconnected", "clock", "full", "reload" */
+	/*
+	 * New versions are loaded and checked; if anything is wrong with one, it is logged and the old
+	 * one goes on. The others come into force as soon as the handlers of the old ones are idle,
+	 * after 10 s at the latest.
+	 */
+	void (*reload)(struct host *host, const struct reload_request *request);
+	/* Ends the trials (NULL: all) in favour of what is tried. How many there were. */
+	unsigned (*confirm)(struct host *host, const char *script);
 	/* on("stop") handlers, then nothing more runs; calls back when idle or after limit_ms. */
 	void (*stop)(struct host *host, int64_t limit_ms, void (*stopped)(void *ctx), void *ctx);
 	void (*close)(struct host *host);

@@ -55,7 +55,7 @@ struct inbox {
 	struct refused *refused;
 	struct pending *pendings;
 	struct inbox_figures figures;
-	bool held, stopped;
+	bool held, paused, stopped;
 };
 
 /* --- the end of a task --- */
@@ -371,7 +371,7 @@ void inbox_tick(struct inbox *inbox)
 	if (inbox->held && !held)
 		log_info("task", "tasks are no longer held");
 	inbox->held = held;
-	executor_hold(inbox->executor, held);
+	executor_hold(inbox->executor, held || inbox->paused);
 	refused_tick(inbox->refused);
 }
 
@@ -421,6 +421,12 @@ void inbox_stop(struct inbox *inbox)
 {
 	inbox->stopped = true;
 	executor_stop(inbox->executor);
+}
+
+void inbox_pause(struct inbox *inbox, bool paused)
+{
+	inbox->paused = paused;
+	executor_hold(inbox->executor, inbox->held || paused);
 }
 
 void inbox_free(struct inbox *inbox)

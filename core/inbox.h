@@ -25,6 +25,7 @@ struct inbox *inbox_new(struct clock *clock, const struct config *config, struct
 /* Before the scripts are stopped: nothing begins any more. What is under way and does not end well
  * is not done, and comes again after the next start. */
 void inbox_stop(struct inbox *inbox);
+void inbox_pause(struct inbox *inbox, bool paused); /* meanwhile no task starts: a reload waits */
 void inbox_free(struct inbox *inbox);
 
 int inbox_arrived(

@@ -76,7 +76,7 @@ void status_print_policies(const struct json *list)
 static void print_scripts(const struct json *list)
 {
 	for (const struct json *script = list ? list->child : NULL; script; script = script->next) {
-		char cpu[NUMBER_TEXT], slowest[NUMBER_TEXT];
+		char cpu[NUMBER_TEXT], slowest[NUMBER_TEXT], left[NUMBER_TEXT];
 
 		duration_format(cpu, integer(script, "cpu_ms"));
 		duration_format(slowest, integer(script, "slowest_ms"));
@@ -88,6 +88,13 @@ static void print_scripts(const struct json *list)
 		if (text(script, "error")[0])
 			printf(", %s", text(script, "error"));
 		putchar('\n');
+		if (text(script, "refused")[0])
+			printf("        its newer version is refused: %s\n", text(script, "refused"));
+		if (text(script, "back")[0])
+			printf("        its version from before a trial: %s\n", text(script, "back"));
+		if (json_member(script, "trial_left_s"))
+			printf("        on trial for another %s, unless neap reload --confirm comes\n",
+			    span(script, "trial_left_s", left));
 	}
 }
 

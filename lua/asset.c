@@ -4,6 +4,7 @@
 #include "lua/fiber.h"
 #include "lua/point.h"
 #include "lua/state.h"
+#include "lua/trial.h"
 #include "lua/value.h"
 
 #include <lauxlib.h>
@@ -163,7 +164,7 @@ static int installer(lua_State *L)
 static int label(lua_State *L)
 {
 	struct script *script = script_of(L);
-	if (script->draft)
+	if (script->loading)
 		draft_asset(script->draft, luaL_checkstring(L, 1), luaL_checkstring(L, 2));
 	return 0;
 }
@@ -250,6 +251,13 @@ static int quality(lua_State *L)
 	return 0;
 }
 
+/* failed(): a read of it did */
+static int failed(lua_State *L)
+{
+	trial_error(script_of(L));
+	return 0;
+}
+
 static const luaL_Reg functions[] = {
     {"declare", declare},
     {"installer", installer},
@@ -257,6 +265,7 @@ static const luaL_Reg functions[] = {
     {"push", push},
     {"check", check},
     {"quality", quality},
+    {"failed", failed},
     {"sync", fiber_sync},
     {NULL, NULL},
 };

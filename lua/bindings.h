@@ -10,6 +10,7 @@
 
 void bind_asset(lua_State *L);
 void bind_bus(lua_State *L);
+void bind_carry(lua_State *L);
 void bind_chunk(lua_State *L);
 void bind_clock(lua_State *L);
 void bind_console(lua_State *L);

@@ -6,8 +6,8 @@
 #include "core/value_json.h"
 #include "lua/entry.h"
 #include "lua/fiber.h"
-#include "lua/install.h"
 #include "lua/library.h"
+#include "lua/load.h"
 #include "lua/point.h"
 
 #include <lauxlib.h>
@@ -33,7 +33,7 @@ static struct script *console_state(struct host *host, struct err *err)
 	script->loading = false;
 	if (result == 0)
 		return script;
-	install_end(script);
+	load_end(script);
 	script_free(script);
 	host->console = NULL;
 	return NULL;
@@ -44,7 +44,7 @@ void console_end(struct host *host)
 	struct script *script = host->console;
 	if (!script)
 		return;
-	install_end(script);
+	load_end(script);
 	script_free(script);
 	host->console = NULL;
 }

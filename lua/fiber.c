@@ -6,6 +6,7 @@
 #include "lua/bindings.h"
 #include "lua/entry.h"
 #include "lua/limits.h"
+#include "lua/trial.h"
 
 #include <lauxlib.h>
 #include <stdio.h>
@@ -163,6 +164,7 @@ static void end(struct fiber *fiber, bool whole)
 static void report(struct fiber *fiber, const char *text)
 {
 	log_error(fiber->script->topic, "%s%s", fiber->what, text);
+	trial_error(fiber->script);
 }
 
 void fiber_close_all(struct script *script)

@@ -5,11 +5,16 @@
 #include "lua/event.h"
 #include "lua/install.h"
 #include "lua/limits.h"
+#include "lua/load.h"
 #include "lua/point.h"
+#include "lua/reload.h"
 #include "lua/script.h"
 #include "lua/timer.h"
+#include "lua/trial.h"
+#include "lua/watch.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* --- stop --- */
 
@@ -27,7 +32,7 @@ static void end_all(struct host *host)
 {
 	console_end(host);
 	for (struct script *script = host->scripts; script; script = script->next)
-		install_end(script);
+		load_end(script);
 	host_commit(host);
 }
 
@@ -42,6 +47,9 @@ static void on_turn_end(void *ctx)
 {
 	struct host *host = ctx;
 	host_commit(host);
+	for (struct script *script = host->scripts; script; script = script->next)
+		trial_look(script);
+	reload_look(host);
 	limits_idle(host->limits);
 	if (!host->stop.asked || (is_busy(host) && !host->stop.over))
 		return;
@@ -56,6 +64,7 @@ static void on_turn_end(void *ctx)
 
 static void host_stop(struct host *host, int64_t limit_ms, void (*stopped)(void *ctx), void *ctx)
 {
+	reload_cancel(host);
 	host->stop.stopped = stopped;
 	host->stop.ctx = ctx;
 	host->stop.asked = true;
@@ -79,24 +88,23 @@ static struct host *host_open(const struct services *services)
 	host->services = *services;
 	host->scheduler = scheduler_new(services->loop, services->clock, on_turn_end, host);
 	host->limits = limits_new(services->config->scripts.slice_ms,
-	    services->config->scripts.budget_ms, install_culprits(host));
+	    services->config->scripts.budget_ms, load_culprits(host));
 	return host;
 }
 
 static void host_start(struct host *host)
 {
 	host->started = true;
-	for (struct script *script = host->scripts; script; script = script->next) {
-		if (!script->L)
-			continue;
-		event_fire(script, EVENT_AT_START, NULL, false);
-		event_fire(script, "start", NULL, false);
-		ticker_start_all(script);
-	}
+	for (struct script *script = host->scripts; script; script = script->next)
+		install_begin(script, NULL);
+	if (host->services.config->scripts.watch)
+		host->watch = watch_new(host);
 }
 
 static void host_event(struct host *host, const char *name, const char *reason)
 {
+	if (strcmp(name, "connected") == 0 || strcmp(name, "disconnected") == 0)
+		host->connected = name[0] == 'c';
 	for (struct script *script = host->scripts; script; script = script->next)
 		event_fire(script, name, reason, false);
 }
@@ -105,6 +113,8 @@ static void host_close(struct host *host)
 {
 	if (!host)
 		return;
+	reload_cancel(host);
+	watch_free(host->watch);
 	end_all(host);
 	while (host->scripts) {
 		struct script *script = host->scripts;
@@ -117,6 +127,14 @@ static void host_close(struct host *host)
 	limits_free(host->limits);
 	free(host->culprits);
 	free(host);
+}
+
+static void add_field(struct buf *json, const char *name, const char *text)
+{
+	if (!text)
+		return;
+	buf_printf(json, ",\"%s\":", name);
+	json_add_text(json, text);
 }
 
 static void add_script(struct buf *json, const struct script *script)
@@ -132,10 +150,11 @@ static void add_script(struct buf *json, const struct script *script)
 	buf_printf(json, ",\"cpu_ms\":%lld,\"slowest_ms\":%lld,\"limit_hits\":%u",
 	    (long long)script->time.total_us / 1000, (long long)script->time.slowest_us / 1000,
 	    script->time.limit_hits);
-	if (script->trouble) {
-		buf_text(json, ",\"error\":");
-		json_add_text(json, script->trouble);
-	}
+	add_field(json, "error", script->trouble);
+	add_field(json, "refused", script->newer);
+	add_field(json, "back", script->back);
+	if (script->trial)
+		buf_printf(json, ",\"trial_left_s\":%lld", (long long)trial_left_ms(script) / 1000);
 	buf_text(json, ",\"bad\":[");
 	for (size_t i = 0; i < script->points_count; i++) {
 		if (!script->points[i].bad)
@@ -158,6 +177,15 @@ static void host_status(struct host *host, struct buf *json)
 	buf_char(json, ']');
 }
 
+static unsigned host_confirm(struct host *host, const char *name)
+{
+	unsigned count = 0;
+	for (struct script *script = host->scripts; script; script = script->next)
+		if (!name || strcmp(script->name, name) == 0)
+			count += trial_confirm(script);
+	return count;
+}
+
 const struct host_ops *script_host(void)
 {
 	static const struct host_ops ops = {
@@ -165,6 +193,8 @@ const struct host_ops *script_host(void)
 	    .load = install_all,
 	    .start = host_start,
 	    .event = host_event,
+	    .reload = reload_start,
+	    .confirm = host_confirm,
 	    .stop = host_stop,
 	    .close = host_close,
 	    .status = host_status,

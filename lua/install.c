@@ -3,182 +3,75 @@
 #include "core/log.h"
 #include "core/mem.h"
 #include "core/nearest.h"
-#include "core/problems.h"
-#include "lua/fiber.h"
-#include "lua/job.h"
-#include "lua/library.h"
-#include "lua/limits.h"
+#include "lua/event.h"
+#include "lua/load.h"
 #include "lua/point.h"
 #include "lua/timer.h"
+#include "lua/trial_file.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#define CULPRIT_TIMES 2 /* then a script is set aside */
+/* --- changes --- */
 
-void install_end(struct script *script)
+struct change *change_new(const char *name, struct script *old, struct script *new)
 {
-	script->closing = true;
-	fiber_close_all(script);
-	job_close_all(script);
-	ticker_close_all(script);
-	point_free_all(script);
-	script_drop_state(script);
+	struct change *change = mem_alloc(sizeof *change);
+	*change = (struct change){
+	    .name = mem_strdup(name), .old = old, .new = new, .refused = new && !new->L};
+	return change;
 }
 
-/* --- problems --- */
-
-/* Does it begin with a place in a script, "machine.lua:" or "lib/util.lua:"? */
-static bool is_of_folder(const char *text)
+void change_free_all(struct change *list)
 {
-	size_t name = strcspn(text, ":");
-	return text[0] != '/' && name > 4 && strncmp(text + name - 4, ".lua", 4) == 0;
-}
-
-/* Places in scripts are told as the user would open them; the text is the script's first trouble.
- */
-static void tell(struct script *script, struct problems *problems, bool warning, const char *text)
-{
-	const char *dir = script->host->services.config->scripts.dir;
-	struct buf whole = {0};
-	if (is_of_folder(text))
-		buf_printf(&whole, "%s/", dir);
-	buf_text(&whole, text);
-	problems_add(problems, warning, "%s", buf_str(&whole));
-	if (!warning && !script->trouble)
-		script_set_trouble(script, buf_str(&whole));
-	buf_free(&whole);
-}
-
-static void tell_all(struct script *script, struct problems *problems, struct problems *from)
-{
-	for (size_t i = 0; i < from->count; i++)
-		tell(script, problems, from->list[i].warning, from->list[i].text);
-	problems_free(from);
-}
-
-/* --- loading --- */
-
-static bool is_script(const char *dir, const char *file)
-{
-	size_t len = strlen(file);
-	if (file[0] == '.' || len <= 4 || strcmp(file + len - 4, ".lua") != 0)
-		return false;
-	if (len >= 9 && strcmp(file + len - 9, "_test.lua") == 0)
-		return false;
-	struct buf path = {0};
-	struct stat stat_buf;
-	buf_printf(&path, "%s/%s", dir, file);
-	bool regular = stat(buf_str(&path), &stat_buf) == 0 && S_ISREG(stat_buf.st_mode);
-	buf_free(&path);
-	return regular;
-}
-
-const char *install_culprits(struct host *host)
-{
-	struct buf path = {0};
-	if (!host->services.state_dir)
-		return NULL;
-	buf_printf(&path, "%s/culprits", host->services.state_dir);
-	host->culprits = mem_strdup(buf_str(&path));
-	buf_free(&path);
-	return host->culprits;
-}
-
-/* A script that ended the process again and again is not loaded. */
-static int check_culprit(const struct script *script, struct err *err)
-{
-	const char *file = script->host->culprits;
-	int times = file ? limits_culprit(file, script->name) : 0;
-	if (times < CULPRIT_TIMES)
-		return 0;
-	return err_set(err,
-	    "set aside: it brought neap down %d times, by a function that did not come back; mend it, "
-	    "then `neap reload %s` brings it back",
-	    times, script->name);
-}
-
-static void load_script(struct host *host, const char *file, struct problems *problems)
-{
-	char *name = mem_strndup(file, strlen(file) - 4);
-	struct script *script = script_new(host, name);
-	free(name);
-	struct script **end = &host->scripts;
-	while (*end)
-		end = &(*end)->next;
-	*end = script;
-
-	struct err err;
-	script->owner.start = job_start;
-	script->draft = draft_new(&script->owner);
-	int result = -1;
-	if (!script->L)
-		(void)err_set(&err, "not enough memory");
-	else
-		result = check_culprit(script, &err);
-	if (result == 0)
-		result = library_open(script, &err);
-	if (result == 0)
-		result = library_run(script, &err);
-	if (script->L)
-		(void)lua_gc(script->L, LUA_GCCOLLECT); /* what compiling left */
-	script->loading = false;
-	if (result < 0) {
-		const char *yaml = host->services.config->path;
-		if (strcmp(err.text, "not enough memory") == 0)
-			(void)err_set(
-			    &err, "%s: needs more memory than scripts.memory in neap.yaml gives", file);
-		else if (!is_of_folder(err.text) && strncmp(err.text, yaml, strlen(yaml)) != 0)
-			err_prefix(&err, "%s: ", file);
-		tell(script, problems, false, err.text);
-		install_end(script);
+	while (list) {
+		struct change *next = list->next;
+		if (list->new && !list->done) {
+			load_end(list->new);
+			script_free(list->new);
+		}
+		free(list->name);
+		free(list);
+		list = next;
 	}
 }
 
-static void load_folder(struct host *host, struct problems *problems)
+/* --- the check: all that will be in force, in a catalog and policies of its own --- */
+
+struct check {
+	struct host *host;
+	struct change *changes;
+	struct catalog *catalog;
+	struct policies *policies;
+	struct problems *problems;
+};
+
+/* The next one that comes, if all goes well; NULL: the first. */
+static struct change *next_new(const struct check *check, const struct change *after)
 {
-	const char *dir = host->services.config->scripts.dir;
-	struct dirent **list = NULL;
-	int count = scandir(dir, &list, NULL, alphasort);
-	if (count < 0) {
-		problems_add(problems, false, "%s: the script folder (scripts.dir) cannot be read: %s", dir,
-		    strerror(errno));
-		return;
-	}
-	for (int i = 0; i < count; i++) {
-		if (is_script(dir, list[i]->d_name))
-			load_script(host, list[i]->d_name, problems);
-		free(list[i]);
-	}
-	free(list);
-	if (!host->scripts)
-		problems_add(problems, true, "%s: no scripts (*.lua) are there", dir);
+	struct change *change = after ? after->next : check->changes;
+	while (change && (!change->new || change->refused))
+		change = change->next;
+	return change;
 }
 
-/* --- installing --- */
-
-static void take_out(struct script *script)
+/* Does it go, if all goes well? */
+static bool goes(const struct check *check, const struct script *script)
 {
-	struct services *services = &script->host->services;
-	install_end(script);
-	policies_remove(services->policies, script->name);
-	catalog_remove(services->catalog, &script->owner);
+	const struct change *change = check->changes;
+	while (change && (change->old != script || change->refused))
+		change = change->next;
+	return change != NULL;
 }
 
-static void put_in(struct script *script, struct problems *problems)
+static void refuse(const struct check *check, struct change *change, struct problems *found)
 {
-	struct services *services = &script->host->services;
-	struct problems found = {0};
-	struct draft *draft = script->draft;
-	script->draft = NULL;
-	int result = catalog_install(services->catalog, draft, &found);
-	tell_all(script, problems, &found);
-	if (result < 0)
-		take_out(script);
+	struct script *culprit = change->new ? change->new : change->old;
+	change->refused = true;
+	load_tell(
+	    check->host, check->problems, found, change->new ? &culprit->trouble : &culprit->newer);
+	if (change->new)
+		load_end(change->new);
 }
 
 static const char *nearest_policy(const struct policies *policies, const char *name)
@@ -192,42 +85,167 @@ static const char *nearest_policy(const struct policies *policies, const char *n
 	return nearest_name(name, names);
 }
 
-/* True if a variable of the script names a policy that nobody declares. */
-static bool misses_policy(struct script *script, struct problems *problems)
+static bool declares(const struct script *script, const char *policy)
 {
-	const struct services *services = &script->host->services;
-	bool misses = false;
-	for (const struct entry *entry = NULL; (entry = catalog_next(services->catalog, entry));) {
-		if (entry->owner != &script->owner || !*entry->policy ||
-		    policies_find(services->policies, entry->policy))
-			continue;
-		struct err err;
-		const char *meant = nearest_policy(services->policies, entry->policy);
-		(void)err_set(&err, "%s: %s: no policy is called \"%.60s\"%s%s%s", entry->where,
+	for (size_t i = 0; i < script->policies_count; i++)
+		if (strcmp(script->policies[i].policy.name, policy) == 0)
+			return true;
+	return false;
+}
+
+/* Whose change takes the policy away from the others? */
+static struct change *who_drops(const struct check *check, const char *policy)
+{
+	struct change *change = check->changes;
+	while (change && (change->refused || !change->old || !declares(change->old, policy)))
+		change = change->next;
+	return change;
+}
+
+/* An entry whose policy nobody declares: of a new script, or of one that another one leaves so. */
+static bool refuse_missing(const struct check *check, const struct entry *entry)
+{
+	struct problems found = {0};
+	struct change *change = next_new(check, NULL);
+	while (change && &change->new->owner != entry->owner)
+		change = next_new(check, change);
+	const char *meant = nearest_policy(check->policies, entry->policy);
+	if (change) {
+		problems_add(&found, false, "%s: %s: no policy is called \"%.60s\"%s%s%s", entry->where,
 		    entry->path, entry->policy, meant ? " (did you mean \"" : "", meant ? meant : "",
 		    meant ? "\"?)" : "");
-		tell(script, problems, false, err.text);
-		misses = true;
+	} else {
+		change = who_drops(check, entry->policy);
+		if (!holds(change != NULL))
+			return false;
+		problems_add(&found, false,
+		    "%s.lua: it declares the policy \"%.60s\" no more, which %s needs for %s", change->name,
+		    entry->policy, entry->where, entry->path);
 	}
-	return misses;
+	refuse(check, change, &found);
+	return true;
 }
 
-/* A script that goes may take the policy of another one with it: until nothing changes. */
-static void check_policies(struct host *host, struct problems *problems)
+static bool all_policies_agree(const struct check *check)
 {
-	bool changed = true;
-	while (changed) {
-		changed = false;
-		for (struct script *script = host->scripts; script; script = script->next) {
-			if (script->L && misses_policy(script, problems)) {
-				take_out(script);
-				changed = true;
-			}
-		}
+	struct problems found = {0};
+	for (struct script *script = check->host->scripts; script; script = script->next)
+		if (script->L && !goes(check, script))
+			must(policies_install(check->policies, script->name, script->policies,
+			         script->policies_count, &found) == 0);
+	for (struct change *change = NULL; (change = next_new(check, change));) {
+		if (policies_install(check->policies, change->name, change->new->policies,
+		        change->new->policies_count, &found) == 0)
+			continue;
+		refuse(check, change, &found);
+		return false;
+	}
+	return true;
+}
+
+static bool no_path_comes_twice(const struct check *check)
+{
+	struct problems found = {0};
+	for (struct script *script = check->host->scripts; script; script = script->next)
+		if (goes(check, script))
+			catalog_remove(check->catalog, &script->owner);
+	for (struct change *change = NULL; (change = next_new(check, change));) {
+		if (catalog_install(check->catalog, draft_hold(change->new->draft), &found) == 0)
+			continue;
+		refuse(check, change, &found);
+		return false;
+	}
+	return true;
+}
+
+static bool no_policy_is_missing(const struct check *check)
+{
+	for (const struct entry *entry = NULL; (entry = catalog_next(check->catalog, entry));)
+		if (*entry->policy && !policies_find(check->policies, entry->policy) &&
+		    refuse_missing(check, entry))
+			return false;
+	return true;
+}
+
+/* One that is refused may be what another one needs: again, until all is well. */
+void install_check(struct host *host, struct change *list, struct problems *problems)
+{
+	struct check check = {.host = host, .changes = list, .problems = problems};
+	bool well = false;
+	while (!well) {
+		check.catalog = catalog_copy(host->services.catalog);
+		check.policies = policies_new(host->services.config);
+		well = all_policies_agree(&check) && no_path_comes_twice(&check) &&
+		       no_policy_is_missing(&check);
+		catalog_free(check.catalog);
+		policies_free(check.policies);
 	}
 }
 
-static void check_params(struct host *host, struct problems *problems)
+/* --- in force --- */
+
+static void put_in(struct host *host, struct script *script)
+{
+	struct problems none = {0};
+	must(policies_install(host->services.policies, script->name, script->policies,
+	         script->policies_count, &none) == 0);
+	must(catalog_install(host->services.catalog, draft_hold(script->draft), &none) == 0);
+	point_install(script);
+}
+
+/* Takes the place of the old one in the list, or one by its name. */
+static void replace(struct host *host, const struct change *change)
+{
+	struct script **at = &host->scripts;
+	while (*at && *at != change->old && (change->old || strcmp((*at)->name, change->name) < 0))
+		at = &(*at)->next;
+	struct script *after = change->old ? change->old->next : *at;
+	if (change->new)
+		change->new->next = after;
+	*at = change->new ? change->new : after;
+}
+
+/* A refused one without a predecessor that runs stays in the list, for the status. */
+static bool comes(const struct change *change)
+{
+	return !change->refused || (change->new && !(change->old && change->old->L));
+}
+
+void install_swap(struct host *host, struct change *list)
+{
+	const struct services *services = &host->services;
+	for (struct change *change = list; change; change = change->next) {
+		if (!change->old || !comes(change))
+			continue;
+		policies_remove(services->policies, change->name);
+		catalog_remove(services->catalog, &change->old->owner);
+	}
+	for (struct change *change = list; change; change = change->next) {
+		if (!comes(change))
+			continue;
+		replace(host, change);
+		if (change->new && change->new->L)
+			put_in(host, change->new);
+		change->done = true;
+	}
+	if (services->policies_changed)
+		services->policies_changed(services->ctx);
+}
+
+/* --- the start --- */
+
+void install_begin(struct script *script, const char *reason)
+{
+	if (!script->L)
+		return;
+	event_fire(script, EVENT_AT_START, NULL, false);
+	event_fire(script, "start", reason, false);
+	if (script->host->connected)
+		event_fire(script, "connected", reason, false);
+	ticker_start_all(script);
+}
+
+void install_check_params(struct host *host, struct problems *problems)
 {
 	const struct config *config = host->services.config;
 	const struct config_node *node = config->params ? config->params->child : NULL;
@@ -246,27 +264,33 @@ static void check_params(struct host *host, struct problems *problems)
 	}
 }
 
+/* A trial that was not confirmed before the process ended has failed. */
+static struct script *load_first(struct host *host, const char *name, struct problems *problems)
+{
+	struct source *tried = NULL, *before = trial_file_read(host, name, &tried);
+	struct script *script = load_script(host, name, before, problems);
+	if (before) {
+		script->tried = tried;
+		script->back = mem_strdup("neap ended before the trial was confirmed");
+		log_warn(script->topic, "the version from before the trial is loaded: %s", script->back);
+	}
+	return script;
+}
+
 void install_all(struct host *host, struct problems *problems)
 {
-	struct services *services = &host->services;
-	load_folder(host, problems);
-	for (struct script *script = host->scripts; script; script = script->next) {
-		struct problems found = {0};
-		if (!script->L)
-			continue;
-		int result = policies_install(
-		    services->policies, script->name, script->policies, script->policies_count, &found);
-		tell_all(script, problems, &found);
-		if (result < 0)
-			install_end(script);
+	struct change *list = NULL, **end = &list;
+	char **names = NULL;
+	if (load_names(host, &names, problems) == 0 && !*names)
+		problems_add(
+		    problems, true, "%s: no scripts (*.lua) are there", host->services.config->scripts.dir);
+	for (char **name = names; name && *name; name++) {
+		*end = change_new(*name, NULL, load_first(host, *name, problems));
+		end = &(*end)->next;
 	}
-	for (struct script *script = host->scripts; script; script = script->next)
-		if (script->L)
-			put_in(script, problems);
-	check_policies(host, problems);
-	check_params(host, problems);
-	for (struct script *script = host->scripts; script; script = script->next)
-		point_install(script);
-	if (services->policies_changed)
-		services->policies_changed(services->ctx);
+	load_free_names(names);
+	install_check(host, list, problems);
+	install_swap(host, list);
+	change_free_all(list);
+	install_check_params(host, problems);
 }

@@ -1,71 +1,41 @@
 #include "lua/library.h"
 
-#include "core/fileio.h"
-#include "core/mem.h"
 #include "lua/bindings.h"
 #include "lua/chunk.h"
 #include "lua/embed.h"
 #include "lua/entry.h"
+#include "lua/source.h"
 
 #include <errno.h>
 #include <lauxlib.h>
 #include <lualib.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-#define SOURCE_MAX (1 << 20)
 
 /* --- files of the script folder --- */
 
-struct chunk {
-	const char *name; /* "machine.lua", "lib/util.lua" */
-	struct buf text;
-};
-
-static int read_chunk(const struct script *script, struct chunk *chunk, struct err *err)
-{
-	struct buf path = {0};
-	buf_printf(&path, "%s/%s", script->host->services.config->scripts.dir, chunk->name);
-	int result = fileio_read(buf_str(&path), SOURCE_MAX, &chunk->text, err);
-	buf_free(&path);
-	return result;
-}
-
 /* Pushes the function. Raises what the compiler says, without a position of its own. */
-static void compile(lua_State *L, const struct chunk *chunk)
+static void compile(lua_State *L, const struct source *source)
 {
 	char name[300];
-	(void)snprintf(name, sizeof name, "@%s", chunk->name);
-	if (chunk_load(L, chunk->text.data ? chunk->text.data : "", chunk->text.len, name) != LUA_OK)
+	(void)snprintf(name, sizeof name, "@%s", source->name);
+	if (chunk_load(L, source->text.data ? source->text.data : "", source->text.len, name) != LUA_OK)
 		(void)lua_error(L);
-}
-
-static int compile_protected(lua_State *L)
-{
-	compile(L, lua_touserdata(L, 1));
-	return 1;
 }
 
 /* module("lib/util.lua") -> function; or nil, why it cannot be read */
 static int module(lua_State *L)
 {
-	struct chunk chunk = {.name = luaL_checkstring(L, 1)};
 	struct err err;
-	if (read_chunk(script_of(L), &chunk, &err) < 0) {
-		buf_free(&chunk.text);
-		lua_pushnil(L);
-		lua_pushstring(L, err.text);
-		lua_pushboolean(L, err.code == -ENOENT);
-		return 3;
+	const struct source *source = script_source(script_of(L), luaL_checkstring(L, 1), &err);
+	if (source) {
+		compile(L, source);
+		return 1;
 	}
-	lua_pushcfunction(L, compile_protected);
-	lua_pushlightuserdata(L, &chunk);
-	int status = lua_pcall(L, 1, 1, 0);
-	buf_free(&chunk.text);
-	if (status != LUA_OK)
-		return lua_error(L);
-	return 1;
+	lua_pushnil(L);
+	lua_pushstring(L, err.text);
+	lua_pushboolean(L, err.code == -ENOENT);
+	return 3;
 }
 
 /* --- the embedded library --- */
@@ -139,9 +109,10 @@ static void copy_globals(lua_State *L)
 
 static int open_all(lua_State *L)
 {
-	static void (*const binds[])(lua_State *) = {bind_asset, bind_bus, bind_chunk, bind_clock,
-	    bind_console, bind_cron, bind_error, bind_event, bind_exec, bind_fiber, bind_file, bind_job,
-	    bind_json, bind_log, bind_params, bind_policy, bind_registers, bind_setting, bind_timer};
+	static void (*const binds[])(lua_State *) = {bind_asset, bind_bus, bind_carry, bind_chunk,
+	    bind_clock, bind_console, bind_cron, bind_error, bind_event, bind_exec, bind_fiber,
+	    bind_file, bind_job, bind_json, bind_log, bind_params, bind_policy, bind_registers,
+	    bind_setting, bind_timer};
 	open_standard(L);
 	lua_newtable(L); /* core */
 	for (size_t i = 0; i < sizeof binds / sizeof *binds; i++)
@@ -168,7 +139,8 @@ int library_open(struct script *script, struct err *err)
 
 static int run(lua_State *L)
 {
-	compile(L, lua_touserdata(L, 1));
+	const struct source **source = lua_touserdata(L, 1);
+	compile(L, *source);
 	lua_call(L, 0, 0);
 	return 0;
 }
@@ -176,13 +148,11 @@ static int run(lua_State *L)
 int library_run(struct script *script, struct err *err)
 {
 	char name[300];
-	struct chunk chunk = {.name = name};
 	(void)snprintf(name, sizeof name, "%s.lua", script->name);
-	int result = read_chunk(script, &chunk, err);
-	if (result < 0)
+	const struct source *source = script_source(script, name, err);
+	if (!source) {
 		err_prefix(err, "%s: ", name);
-	else
-		result = script_call(script, run, &chunk, err);
-	buf_free(&chunk.text);
-	return result;
+		return -1;
+	}
+	return script_call(script, run, &source, err);
 }

@@ -50,6 +50,27 @@ void point_remember(struct point *point, const struct value *value, const struct
 	}
 }
 
+/* Most stand where they stood. */
+static const struct point *find_point(const struct script *script, const char *path, size_t guess)
+{
+	for (size_t i = 0; i < script->points_count; i++) {
+		const struct point *point = &script->points[(guess + i) % script->points_count];
+		if (strcmp(point->path, path) == 0)
+			return point;
+	}
+	return NULL;
+}
+
+void point_carry(const struct script *from, struct script *to)
+{
+	for (size_t i = 0; i < to->points_count; i++) {
+		struct point *point = &to->points[i];
+		const struct point *before = find_point(from, point->path, i);
+		if (before && before->has_last && before->type == point->type && !point->has_last)
+			point_remember(point, &before->last, &before->last_time);
+	}
+}
+
 void point_free_all(struct script *script)
 {
 	for (size_t i = 0; i < script->points_count; i++) {

@@ -24,6 +24,8 @@ struct point *point_add(struct script *script, const struct entry *entry);
 void point_install(struct script *script);
 /* Copies. */
 void point_remember(struct point *point, const struct value *value, const struct stamp *time);
+/* The last values of the paths that are declared in the same type again. */
+void point_carry(const struct script *from, struct script *to);
 void point_free_all(struct script *script);
 
 #endif

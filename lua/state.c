@@ -2,6 +2,7 @@
 
 #include "core/log.h"
 #include "core/mem.h"
+#include "lua/source.h"
 
 #include <lauxlib.h>
 #include <stdarg.h>
@@ -23,7 +24,7 @@ static void *allocate(void *ctx, void *old, size_t old_size, size_t size)
 #ifdef NEAP_GC_STRESS
 	/* refused once, Lua collects all it can and asks again: a full collection at each allocation */
 	script->refused = script->L && size > old_size && !script->refused;
-	if (script->refused)
+	if (script->newer)
 		return NULL;
 #endif
 	if (size > old_size && script->memory - old_size + size > script->memory_max)
@@ -85,16 +86,19 @@ void script_free(struct script *script)
 {
 	if (!script)
 		return;
+	source_free(script->sources);
+	source_free(script->tried);
 	free(script->trouble);
+	free(script->newer);
+	free(script->back);
 	free(script->topic);
 	free(script->name);
 	free(script);
 }
 
-void script_set_trouble(struct script *script, const char *text)
+const struct source *script_source(struct script *script, const char *name, struct err *err)
 {
-	free(script->trouble);
-	script->trouble = mem_strdup(text);
+	return source_get(&script->sources, script->host->services.config->scripts.dir, name, err);
 }
 
 /* --- errors --- */

@@ -17,7 +17,11 @@
 struct fiber;
 struct time_limits;
 struct pending;
+struct reload;
+struct source;
 struct ticker;
+struct trial;
+struct watch;
 
 /* What all scripts share. host.c owns it. */
 struct host {
@@ -40,6 +44,9 @@ struct host {
 		void *ctx;
 		bool asked, over; /* over: the limit has passed */
 	} stop;
+	struct reload *reload; /* under way, or NULL */
+	struct watch *watch;   /* or NULL */
+	bool connected;        /* as the events said */
 };
 
 struct point;
@@ -47,10 +54,14 @@ struct point;
 struct script {
 	struct owner owner; /* first: the catalog gives it back */
 	struct host *host;
-	char *name;    /* "machine" */
-	char *topic;   /* "script.machine" */
-	char *trouble; /* why it does not run, or NULL */
-	lua_State *L;  /* NULL if it did not load */
+	char *name;           /* "machine" */
+	char *topic;          /* "script.machine" */
+	char *trouble;        /* why it does not run, or NULL */
+	char *newer;          /* why what its files say now is not in force, or NULL */
+	struct source *tried; /* what was refused then, without the texts */
+	char *back;           /* why its version from before a trial is in force, or NULL */
+	struct trial *trial;  /* or NULL */
+	lua_State *L;         /* NULL if it did not load */
 	size_t memory, memory_max;
 	bool refused; /* the allocator's own, with -DNEAP_GC_STRESS */
 	bool loading, closing;
@@ -72,7 +83,8 @@ struct script {
 	} time;
 	struct point *points; /* grows while it loads, only (point.h) */
 	size_t points_count;
-	struct draft *draft; /* until it is installed */
+	struct source *sources;
+	struct draft *draft; /* shared with the catalog once it is installed */
 	struct declaration *policies;
 	size_t policies_count;
 	struct ticker *tickers;
@@ -92,7 +104,9 @@ struct script *script_new(struct host *host, const char *name);
  */
 void script_drop_state(struct script *script);
 void script_free(struct script *script); /* after that */
-void script_set_trouble(struct script *script, const char *text);
+
+/* The text of a file in scripts.dir, as it is or was when the script read it first. */
+const struct source *script_source(struct script *script, const char *name, struct err *err);
 
 /* Pushes "machine.lua:12: ", the line of the script that is running, or "". */
 void script_where(lua_State *L);

@@ -8,6 +8,7 @@
 
 #include <lauxlib.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct ticker {
 	struct timer timer;
@@ -18,6 +19,7 @@ struct ticker {
 	int function;      /* in the registry */
 	bool running;      /* its function: it does not overlap itself */
 	bool stopped;
+	bool carried; /* it has a successor */
 	struct ticker *next;
 };
 
@@ -145,7 +147,32 @@ static int arm(lua_State *L)
 void ticker_start_all(struct script *script)
 {
 	for (struct ticker *ticker = script->tickers; ticker; ticker = ticker->next)
-		start(ticker);
+		if (!ticker->timer.place)
+			start(ticker);
+}
+
+static bool is_same(const struct ticker *a, const struct ticker *b)
+{
+	return !a->carried && a->period_ms && a->period_ms == b->period_ms &&
+	       strcmp(a->what, b->what) == 0;
+}
+
+void ticker_carry(const struct script *from, struct script *to)
+{
+	struct ticker *next = from->tickers; /* most come in the order they had */
+	for (struct ticker *ticker = to->tickers; ticker; ticker = ticker->next) {
+		struct ticker *before = next;
+		while (before && !is_same(before, ticker))
+			before = before->next;
+		for (struct ticker *other = from->tickers; !before && other; other = other->next)
+			if (is_same(other, ticker))
+				before = other;
+		if (!before)
+			continue;
+		before->carried = true;
+		next = before->next;
+		scheduler_add(to->host->scheduler, &ticker->timer, before->timer.due_ms);
+	}
 }
 
 void ticker_stop_all(struct script *script)

@@ -4,8 +4,11 @@
 
 #include "lua/state.h"
 
-void ticker_start_all(struct script *script);
+void ticker_start_all(struct script *script); /* that are not started yet */
 void ticker_stop_all(struct script *script);  /* none fires any more */
+/* Starts those that have a stopped one of their name and period in `from`, in its phase: what was
+ * due meanwhile is due now. */
+void ticker_carry(const struct script *from, struct script *to);
 void ticker_close_all(struct script *script); /* after the fibers */
 
 #endif

@@ -31,7 +31,7 @@ end
 local function declare(self, name, options, readable, timeout)
 	local path = self.id .. "." .. name
 	local point = {
-		report = report.new("variable " .. path, options.report),
+		report = report.new(path, options.report),
 		handle = core.declare({
 			kind = "variable", path = path, type = options.type, label = options.label,
 			unit = options.unit, policy = options.policy or "default", readable = readable,

@@ -1,5 +1,6 @@
 -- cron(times, [name,] run[, {zone=, jitter=}]): a function that runs by the calendar.
 local core, import = ...
+local carry = import("carry")
 local check = import("check")
 
 local LOOK = 3600000 -- ms: the clock is looked at again at least so often
@@ -13,21 +14,28 @@ local function ms(seconds)
 	return math.max(1, math.floor(seconds * 1000 + 0.5))
 end
 
+-- next and last: the times of the calendar; runs: when the function does, on the monotonic clock.
+carry.kind("cron", { "next", "last", "runs" }, function(self)
+	if self.runs then
+		core.arm(self.runner, math.max(0, self.runs - core.mono()))
+	end
+end)
+
 -- due(), each time that the calendar names, as long as the clock is set.
-local function follow(what, calendar, due)
-	local next, last, alarm
+local function follow(self, what, calendar, due)
+	local alarm
 	local function look()
 		if not core.clock_set() then
 			return -- on "clock" calls again
 		end
 		local now = core.now()
-		if next and now >= next and now - next < LATE then
+		if self.next and now >= self.next and now - self.next < LATE then
 			due()
-			last = next
+			self.last = self.next
 		end
-		local again = last and now < last and last - now < BACK
-		next = core.cron_next(calendar, again and last or now)
-		core.arm(alarm, next and math.min(LOOK, ms(next - now)))
+		local again = self.last and now < self.last and self.last - now < BACK
+		self.next = core.cron_next(calendar, again and self.last or now)
+		core.arm(alarm, self.next and math.min(LOOK, ms(self.next - now)))
 	end
 	alarm = core.ticker(what, 0, 0, look)
 	core.on("clock", look)
@@ -49,8 +57,15 @@ return function(times, name, run, options)
 	if not calendar then
 		core.fail('%s: "%s": %s', what, times, why)
 	end
-	local runner = core.ticker(what .. ": ", 0, -1, run)
-	follow(what .. ": ", calendar, function()
-		core.arm(runner, options.jitter and math.random(0, options.jitter) or 0)
+	local self = {}
+	self.runner = core.ticker(what .. ": ", 0, -1, function()
+		self.runs = nil
+		run()
 	end)
+	follow(self, what .. ": ", calendar, function()
+		local wait = options.jitter and math.random(0, options.jitter) or 0
+		self.runs = core.mono() + wait
+		core.arm(self.runner, wait)
+	end)
+	carry.add("cron", ("%s %s %s"):format(what, times, options.zone), self)
 end

@@ -228,12 +228,12 @@ function every(period, name, run) end
 function cron(times, name, run, options) end
 
 ---@alias neap.event
----| "start" # the agent runs
----| "stop" # it is about to end: a few seconds are left
+---| "start" # the agent runs; with the reason "reload": it ran before
+---| "stop" # it is about to end: a few seconds are left; "removed": the script alone
 ---| "connected" # the link is up
 ---| "disconnected" # the link is down; the reason is given
 ---| "clock" # the time of day became known ("set"), or jumped ("step")
----| "reload" # this script is about to be replaced
+---| "reload" # this script is about to be replaced; its successor gets "start"
 ---| "full" # a queue is at its limit
 
 --- Runs a function at an event. Several for one event run side by side.

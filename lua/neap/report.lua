@@ -1,7 +1,10 @@
 -- Reports by exception: whether a value that was read is worth sending.
 local core, import = ...
+local carry = import("carry")
 local check = import("check")
 local report = {}
+
+carry.kind("report", { "last", "sent" })
 
 local kinds = { change = "any", heartbeat = "duration", min_gap = "duration" }
 
@@ -12,10 +15,11 @@ local function share(text)
 end
 
 -- The checked rule of a variable, or nil without one.
-function report.new(what, fields)
+function report.new(path, fields)
 	if not fields then
 		return nil
 	end
+	local what = "variable " .. path
 	local rule = check.fields(what .. ": report", fields, kinds)
 	if next(rule) == nil then
 		core.fail("%s: report is empty: it needs change, heartbeat or min_gap", what)
@@ -26,6 +30,7 @@ function report.new(what, fields)
 		core.fail('%s: report: change must be a number from 0, or a share of the value such as "5%%"',
 			what)
 	end
+	carry.add("report", path, rule)
 	return rule
 end
 
@@ -57,7 +62,9 @@ end
 
 -- After a time without a value, the next one is news.
 function report.forget(rule)
-	rule.last, rule.sent = nil, nil
+	if rule then
+		rule.last, rule.sent = nil, nil
+	end
 end
 
 return report

@@ -1,12 +1,22 @@
 -- Sensors: a function that reads one variable or a group, when it runs, and what becomes of its
 -- failures.
 local core, import = ...
+local carry = import("carry")
 local check = import("check")
 local period = import("period")
 local report = import("report")
 local sensor = {}
 
 local BACKOFF_TIMES, BACKOFF_MS = 10, 300000
+
+local function mark(self)
+	for _, point in pairs(self.points) do
+		core.quality(point.handle, self.bad ~= nil)
+	end
+end
+
+-- Not its back-off: who mended it wants to see so soon.
+carry.kind("sensor", { "bad" }, mark)
 
 -- Quality is told once per change.
 local function quality(self, trouble)
@@ -17,19 +27,21 @@ local function quality(self, trouble)
 	elseif self.bad and not trouble then
 		core.log("info", ("%s: good again"):format(self.what))
 	end
-	if (self.bad == nil) ~= (trouble == nil) then
+	local changed = (self.bad == nil) ~= (trouble == nil)
+	self.bad = trouble
+	if changed then
+		mark(self)
+	end
+	if changed and trouble then
 		for _, point in pairs(self.points) do
-			core.quality(point.handle, trouble ~= nil)
-			if trouble and point.report then
-				report.forget(point.report)
-			end
+			report.forget(point.report)
 		end
 	end
-	self.bad = trouble
 end
 
 -- How many of its next times a failing sensor leaves out: 0, 1, 3, 7, 9, 9...
 local function backoff(self)
+	core.failed()
 	self.fails = self.fails + 1
 	local times = math.min(2 ^ math.min(self.fails - 1, 10), BACKOFF_TIMES,
 		math.max(1, BACKOFF_MS // self.period))
@@ -164,6 +176,7 @@ function sensor.new(what, options, points, names)
 		what = what, read = options.read, timeout = options.timeout or 10000, points = points,
 		names = names, fails = 0, skip = 0, running = false, jobs = {},
 	}, run_meta)
+	carry.add("sensor", what, self)
 	if options.every then
 		period.ticker(what, options.every, true, function()
 			return tick(self)

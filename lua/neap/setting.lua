@@ -1,5 +1,6 @@
 -- Settings: what the server can write, what a script can get and set. They survive a restart.
 local core, import = ...
+local carry = import("carry")
 local check = import("check")
 local handlers = import("job")
 local period = import("period")
@@ -46,7 +47,7 @@ local function apply(self, new)
 	if why then
 		return why
 	end
-	self.value = new
+	self.value, self.written = new, true
 	follow(self)
 end
 
@@ -119,6 +120,15 @@ local function stored(self, default)
 	return value
 end
 
+-- What was written while the script's next generation waited.
+carry.kind("setting", { "written" }, function(self)
+	local value = core.stored(self.handle)
+	if value ~= nil and value ~= self.value then
+		self.value = value
+		follow(self)
+	end
+end)
+
 local methods = {}
 
 -- What scripts hold: the object's own fields are kept apart, by key.
@@ -184,6 +194,7 @@ return function(path, options, parallel)
 	self.value = stored(self, default)
 	local object = setmetatable({}, meta)
 	own[object] = self
+	carry.add("setting", path, self)
 	period.settings[object] = self
 	handlers[self.handle] = {
 		read = function(job)

@@ -101,7 +101,7 @@ subtest 'an agent goes on without a script that does not load' => sub {
     my %of     = map { $_->{name} => $_ } @{ $status->{scripts} };
     like($of{bad}{error}, qr{/bad\.lua:1: unexpected symbol near '='$}, 'status tells which and why');
     is($of{good}{state}, 'running', 'the other one runs');
-    like($neap->log, qr{ error script: \S+/bad\.lua:1: unexpected symbol near '='\n}, 'the log too');
+    like($neap->log, qr{ error scripts: \S+/bad\.lua:1: unexpected symbol near '='\n}, 'the log too');
     is($neap->stop, 0, 'a clean stop');
 };
 

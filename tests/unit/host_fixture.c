@@ -109,8 +109,10 @@ static void configure(struct world *world)
 	struct problems problems = {0};
 	buf_printf(&yaml,
 	    "device: {serial: GW-1}\nbroker: {url: tcp://127.0.0.1:1883}\n"
-	    "scripts: {dir: %s/scripts, memory: %s, budget: %s}\nqueue: {dir: %s/queue}\n%s",
+	    "scripts: {dir: %s/scripts, memory: %s, budget: %s, watch: %s}\n"
+	    "queue: {dir: %s/queue}\n%s",
 	    world->dir, world->memory ? world->memory : "4MB", world->budget ? world->budget : "1s",
+	    world->watch ? "true" : "false",
 	    world->dir, world->yaml ? world->yaml : "");
 	world->config = config_parse("neap.yaml", yaml.data, yaml.len, &problems);
 	for (size_t i = 0; i < problems.count; i++)

@@ -22,6 +22,7 @@ struct world {
 	char dir[64];
 	const char *yaml; /* more of neap.yaml; set before world_open */
 	const char *memory, *budget;
+	bool watch; /* scripts.watch */
 	uv_loop_t loop;
 	struct clock *clock;
 	struct config *config;

@@ -1,0 +1,124 @@
+/* `neap reload`: the scripts as they are on disk now, in the running agent. */
+#include "core/command.h"
+#include "core/control.h"
+#include "core/json_out.h"
+#include "core/number.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define CALL_MS 60000 /* scripts may take their time to load, and handlers to end */
+
+static int call(const struct config *config, const char *request, struct json_doc **doc)
+{
+	struct buf answer = {0};
+	struct err err = {0};
+	size_t pos = 0;
+
+	*doc = NULL;
+	if (control_call(config->control.socket, request, CALL_MS, &answer, &err) == 0)
+		*doc = json_parse(answer.data, answer.len, &pos, CONTROL_MAX, &err);
+	if (!*doc)
+		fprintf(stderr, "neap reload: %s\n", err.text);
+	buf_free(&answer);
+	return *doc ? 0 : -1;
+}
+
+static const char *text(const struct json *object, const char *key)
+{
+	const struct json *member = json_member(object, key);
+
+	return member && member->kind == JSON_STRING ? member->string.data : "";
+}
+
+static bool flag(const struct json *object, const char *key)
+{
+	const struct json *member = json_member(object, key);
+
+	return member && member->kind == JSON_BOOLEAN && member->boolean;
+}
+
+/* Prints what came of it; true if all is well. */
+static bool show(const struct json *answer)
+{
+	const struct json *changes = json_member(answer, "changes");
+	const struct json *problems = json_member(answer, "problems");
+	bool well = true;
+
+	for (const struct json *one = problems ? problems->child : NULL; one; one = one->next) {
+		well = well && flag(one, "warning");
+		fprintf(stderr, "%s%s\n", text(one, "text"), flag(one, "warning") ? " (warning)" : "");
+	}
+	for (const struct json *one = changes ? changes->child : NULL; one; one = one->next)
+		printf("%s: %s%s\n", text(one, "script"), text(one, "result"),
+		    strcmp(text(one, "result"), "refused") == 0 ? ", the version from before goes on" : "");
+	if (well && (!changes || !changes->child))
+		puts("nothing changed");
+	return well;
+}
+
+static int reload(const struct config *config, const char *request)
+{
+	struct json_doc *doc;
+
+	if (call(config, request, &doc) < 0)
+		return EXIT_FAILED;
+	bool well = show(json_root(doc));
+	json_free(doc);
+	return well ? EXIT_DONE : EXIT_FAILED;
+}
+
+static int confirm(const struct config *config, const char *request)
+{
+	struct json_doc *doc;
+
+	if (call(config, request, &doc) < 0)
+		return EXIT_FAILED;
+	const struct json *count = json_member(json_root(doc), "confirmed");
+	bool any = count && count->kind == JSON_INTEGER && count->integer > 0;
+	json_free(doc);
+	puts(any ? "confirmed" : "no script is on trial");
+	return any ? EXIT_DONE : EXIT_FAILED;
+}
+
+/* false: said on standard error */
+static bool write_request(const struct options *options, struct buf *request)
+{
+	struct json_out out = {.buf = request};
+	int64_t try_ms = 0;
+
+	if (options->count > 1 || (options->confirm && options->trial)) {
+		fprintf(stderr, "neap reload: one script at most, and --confirm or --try\n");
+		return false;
+	}
+	if (options->trial && (duration_parse(options->trial, &try_ms) < 0 || try_ms <= 0)) {
+		fprintf(stderr, "neap reload: --try takes a time such as 5m, not %s\n", options->trial);
+		return false;
+	}
+	json_out_open(&out, NULL, '{');
+	json_out_int(&out, "v", CONTROL_VERSION);
+	json_out_text(&out, "cmd", "reload");
+	if (options->count > 0)
+		json_out_text(&out, "script", options->args[0]);
+	if (options->confirm)
+		json_out_bool(&out, "confirm", true);
+	if (try_ms > 0)
+		json_out_int(&out, "try_ms", try_ms);
+	json_out_close(&out, '}');
+	return true;
+}
+
+int command_reload(const struct invocation *invocation)
+{
+	const struct options *options = &invocation->options;
+	struct buf request = {0};
+	struct config *config = NULL;
+	int status = EXIT_WRONG;
+
+	if (write_request(options, &request) && (config = command_config(options)))
+		status = options->confirm ? confirm(config, buf_str(&request))
+		                          : reload(config, buf_str(&request));
+	buf_free(&request);
+	config_free(config);
+	return status;
+}
