@@ -27,7 +27,7 @@ neap_does(['--version'],      0, qr/^neap \d+\.\d+\.\d+\n\z/, '', '--version');
 neap_does([],                 0, $all, '', 'no command: the list of them');
 neap_does(['help'],           0, $all, '', 'help');
 neap_does(['--help'],         0, $all, '', '--help');
-neap_does([qw(help status)],  0, "neap status [-c FILE] [--json]\n  does it work, and if not, why\n", '', 'help TOPIC');
+neap_does([qw(help status)],  0, "neap status [-c FILE] [--json | --prometheus | --check] [--watch]\n  does it work, and if not, why\n", '', 'help TOPIC');
 neap_does([qw(help nosuch)],  2, '', "neap help: there is no command nosuch\n", 'help of what is not there');
 neap_does(['chekc'],          2, '', qq(neap: there is no command "chekc" (did you mean "check"?); `neap help` lists them\n),
     'an unknown command: the nearest');
