@@ -175,7 +175,9 @@ static void signals_are_as_in_a_new_program(void **state)
 	struct fixture *f = *state;
 
 	void (*before)(int) = signal(SIGPIPE, SIG_IGN);
-	run_shell(f, "grep -E 'SigBlk|SigIgn' /proc/self/status");
+	/* 32 and 33 are the C library's own; below make they may come ignored */
+	run_shell(
+	    f, "grep -E 'SigBlk|SigIgn' /proc/self/status | sed s/0000000180000000/0000000000000000/");
 	assert_string_equal(buf_str(&f->out), "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
 	(void)signal(SIGPIPE, before);
 }
