@@ -27,7 +27,9 @@ void bind_params(lua_State *L);
 void bind_policy(lua_State *L);
 void bind_registers(lua_State *L);
 void bind_setting(lua_State *L);
+void bind_tcp(lua_State *L);
 void bind_timer(lua_State *L);
+void bind_udp(lua_State *L);
 
 /* In the place of Lua's own pcall, xpcall, setmetatable and some coroutine functions. */
 void coroutine_replace(lua_State *L);

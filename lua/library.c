@@ -109,10 +109,30 @@ static void copy_globals(lua_State *L)
 
 static int open_all(lua_State *L)
 {
-	static void (*const binds[])(lua_State *) = {bind_asset, bind_bus, bind_carry, bind_chunk,
-	    bind_clock, bind_console, bind_cron, bind_error, bind_event, bind_exec, bind_fiber,
-	    bind_file, bind_job, bind_json, bind_log, bind_params, bind_policy, bind_registers,
-	    bind_setting, bind_timer};
+	static void (*const binds[])(lua_State *) = {
+	    bind_asset,
+	    bind_bus,
+	    bind_carry,
+	    bind_chunk,
+	    bind_clock,
+	    bind_console,
+	    bind_cron,
+	    bind_error,
+	    bind_event,
+	    bind_exec,
+	    bind_fiber,
+	    bind_file,
+	    bind_job,
+	    bind_json,
+	    bind_log,
+	    bind_params,
+	    bind_policy,
+	    bind_registers,
+	    bind_setting,
+	    bind_tcp,
+	    bind_timer,
+	    bind_udp,
+	};
 	open_standard(L);
 	lua_newtable(L); /* core */
 	for (size_t i = 0; i < sizeof binds / sizeof *binds; i++)

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SOCKETS_MAX 64
+
 /* The limit is on what Lua holds. What a request in flight holds outside is bounded by its kind. */
 static void *allocate(void *ctx, void *old, size_t old_size, size_t size)
 {
@@ -145,6 +147,21 @@ int script_raise_code(lua_State *L, const struct err *err, const char *code)
 int script_raise(lua_State *L, const struct err *err)
 {
 	return script_raise_code(L, err, err->code ? err_code(err) : "ERROR");
+}
+
+void script_take_socket(lua_State *L)
+{
+	struct script *script = script_of(L);
+	struct err err;
+	if (script->sockets >= SOCKETS_MAX)
+		(void)lua_gc(L, LUA_GCCOLLECT); /* closes those that nobody refers to any more */
+	if (script->sockets >= SOCKETS_MAX) {
+		(void)err_set(
+		    &err, "this script has %d sockets open already: close what is not used", SOCKETS_MAX);
+		err.code = -EMFILE;
+		(void)script_raise(L, &err);
+	}
+	script->sockets++;
 }
 
 void host_commit(struct host *host)

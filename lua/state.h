@@ -89,6 +89,7 @@ struct script {
 	size_t policies_count;
 	struct ticker *tickers;
 	struct pending *jobs;
+	unsigned sockets; /* that are open */
 	struct script *next;
 };
 
@@ -110,6 +111,8 @@ const struct source *script_source(struct script *script, const char *name, stru
 
 /* Pushes "machine.lua:12: ", the line of the script that is running, or "". */
 void script_where(lua_State *L);
+/* Before one more socket: raises if the script has too many open. */
+void script_take_socket(lua_State *L);
 /* Raises wrong use: a text that begins with the script's line. */
 int script_fail(lua_State *L, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Raises a failure as an error object (error.c), with the script's line. */

@@ -103,6 +103,23 @@ function check.choice(what, value, known)
 	return value
 end
 
+-- How an answer may end: a text, or a list of up to four; comes back as a list.
+function check.ends(what, ends)
+	if type(ends) == "string" then
+		ends = { ends }
+	end
+	check.value(what .. ": ends", ends or {}, "table")
+	for i, text in ipairs(ends or {}) do
+		if check.value(("%s: ends, item %d"):format(what, i), text, "string") == "" then
+			core.fail("%s: ends must not be empty", what)
+		end
+	end
+	if ends and (#ends < 1 or #ends > 4) then
+		core.fail("%s: ends must be a text, or a list of 1 to 4", what)
+	end
+	return ends or {}
+end
+
 -- A copy of the fields, each checked by `kinds` (field -> kind), durations in ms, sizes in bytes.
 function check.fields(what, fields, kinds)
 	if fields == nil then

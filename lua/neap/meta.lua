@@ -423,6 +423,74 @@ function bus_methods:write_coils(unit, reg, values) end
 
 function bus_methods:close() end
 
+--- TCP connections, to others only. All wait and raise with the peer and the reason.
+---@class neap.tcp
+tcp = {}
+
+--- timeout: to connect (with the look-up of the name), and for each write and read: 10s.
+---@param options { host: string, port: integer, timeout?: neap.duration }
+---@return neap.connection
+function tcp.connect(options) end
+
+--- Closed at the end of a close variable: local c <close> = tcp.connect{...}. Else when nobody
+--- refers to it any more.
+---@class neap.connection
+local connection_methods = {}
+
+--- Returns when the system has taken the text. What did not go out in time closes the connection.
+---@param text string
+function connection_methods:write(text) end
+
+--- Without count and ends: what comes next, or nil when the other side has closed the connection.
+---@class neap.tcp_read_options
+---@field count? integer # so many bytes
+---@field ends? string|string[] # up to this, or one of up to four; the answer includes it
+---@field limit? string|integer # the most that is waited for without an end: "64KB", "1MB" at most
+---@field timeout? neap.duration # the connection's if left out
+
+---@param options? neap.tcp_read_options
+---@return string?
+function connection_methods:read(options) end
+
+function connection_methods:close() end
+
+--- UDP. A socket with a peer (host, port) sends to it and receives from it alone. One that listens
+--- (listen: a port, 0: any that is free) receives from anybody, at 127.0.0.1 unless an address is
+--- given ("0.0.0.0": from all networks).
+---@class neap.udp
+udp = {}
+
+---@class neap.udp_options
+---@field host? string
+---@field port? integer
+---@field listen? integer
+---@field address? string # to listen at: "127.0.0.1"
+---@field timeout? neap.duration # of a receive, and of the look-up of the name: 10s
+
+---@param options neap.udp_options
+---@return neap.socket
+function udp.open(options) end
+
+---@class neap.socket
+local socket_methods = {}
+
+--- address and port: on a socket that listens, the address in digits.
+---@param text string
+---@param address? string
+---@param port? integer
+function socket_methods:send(text, address, port) end
+
+--- One datagram, and who sent it.
+---@param options? { timeout?: neap.duration } the socket's if left out
+---@return string text, string address, integer port
+function socket_methods:receive(options) end
+
+--- The port where it listens.
+---@return integer?
+function socket_methods:port() end
+
+function socket_methods:close() end
+
 --- What a program did. One of status and signal is nil.
 ---@class neap.exec_result
 ---@field status? integer # its exit status

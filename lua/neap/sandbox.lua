@@ -113,14 +113,31 @@ function _G.require(name)
 	return loaded[name]
 end
 
+-- What few scripts use takes memory only where it is used: it is made when it is first named.
+local later = { exec = true, modbus = true, serial = true, tcp = true, udp = true }
+
+local function all_names()
+	local names = {}
+	for _, list in ipairs({ later, _G }) do
+		for name in pairs(list) do
+			names[name] = true
+		end
+	end
+	return names
+end
+
 _G.dofile, _G.loadfile = nil, nil
 setmetatable(_G, {
 	__index = function(_, name)
+		if later[name] then
+			_G[name] = import(name)
+			return _G[name]
+		end
 		local hint = absent[""][name]
 		if hint then
 			core.fail("%s is not there: %s", name, hint)
 		end
-		core.fail("nothing is called %s%s", tostring(name), check.meant(tostring(name), _G))
+		core.fail("nothing is called %s%s", tostring(name), check.meant(tostring(name), all_names()))
 	end,
 	__metatable = false,
 })

@@ -4,31 +4,15 @@ local check = import("check")
 local line = import("line")
 
 local read_kinds = { ends = "any", count = "integer", gap = "duration", timeout = "duration" }
-local ENDS_MAX, COUNT_MAX = 4, 65536
+local COUNT_MAX = 65536
 
 local own = line.own
 local methods = {}
 
-local function ends_of(what, ends)
-	if type(ends) == "string" then
-		ends = { ends }
-	end
-	check.value(what .. ": ends", ends or {}, "table")
-	for i, text in ipairs(ends or {}) do
-		if check.value(("%s: ends, item %d"):format(what, i), text, "string") == "" then
-			core.fail("%s: ends must not be empty", what)
-		end
-	end
-	if ends and (#ends < 1 or #ends > ENDS_MAX) then
-		core.fail("%s: ends must be a text, or a list of 1 to %d", what, ENDS_MAX)
-	end
-	return ends or {}
-end
-
 local function exchange(what, object, text, options, discard)
 	local self = own[object]
 	options = check.fields(what, options, read_kinds)
-	local ends = ends_of(what, options.ends)
+	local ends = check.ends(what, options.ends)
 	if #ends == 0 and not options.count and not options.gap then
 		core.fail("%s: it needs count, ends or gap: how it knows the answer's end", what)
 	elseif options.count and (options.count < 1 or options.count > COUNT_MAX) then
