@@ -30,7 +30,6 @@ MODBUS_CFLAGS := $(call pkg,--cflags,libmodbus)
 MODBUS_LIBS  := $(call pkg,--libs,libmodbus)
 CMOCKA_CFLAGS = $(call pkg,--cflags,cmocka)
 CMOCKA_LIBS   = $(call pkg,--libs,cmocka)
-CJSON_LIBS    = -llua5.4-cjson
 PAHO_LIBS     = -lpaho-mqtt3as
 
 # --- flags ---
@@ -47,7 +46,7 @@ OUR_CPPFLAGS = -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 -DNEAP_V
 	$(if $(MODBUS_LIBS),-DHAVE_LIBMODBUS) $(LUA_CFLAGS) $(UV_CFLAGS) $(YAML_CFLAGS) $(SSL_CFLAGS) $(ZLIB_CFLAGS) $(EDIT_CFLAGS) $(MODBUS_CFLAGS)
 OUR_CFLAGS   = -std=c11 $(WARN) -pthread
 OUR_LDFLAGS  = -pthread -Wl,--as-needed $(V_$(VARIANT))
-OUR_LDLIBS   = $(CJSON_LIBS) $(LUA_LIBS) $(UV_LIBS) $(YAML_LIBS) $(PAHO_LIBS) $(SSL_LIBS) $(ZLIB_LIBS) $(EDIT_LIBS) $(MODBUS_LIBS) -lm
+OUR_LDLIBS   = $(LUA_LIBS) $(UV_LIBS) $(YAML_LIBS) $(PAHO_LIBS) $(SSL_LIBS) $(ZLIB_LIBS) $(EDIT_LIBS) $(MODBUS_LIBS) -lm
 COMPILE = $(CC) $(OUR_CPPFLAGS) $(CPPFLAGS) $(DEFS) $(OUR_CFLAGS) $(CFLAGS) $(V_$(VARIANT)) -MMD -MP
 LINK    = $(CC) $(OUR_LDFLAGS) $(CFLAGS) $(LDFLAGS)
 # The date of the build is clock.c's alone, so that no other file depends on it; evaluated only when that file is compiled.

@@ -559,7 +559,8 @@ function log.debug(...) end
 ---@return T
 function params(defaults) end
 
---- JSON by lua-cjson: cjson.encode, cjson.decode, cjson.null. Numbers are written with 14 digits.
+--- JSON, with the conventions of lua-cjson: cjson.null stands for null, an empty table is {}, a
+--- table whose keys are 1 to n is a list. Whole numbers stay whole and exact. Errors are raised.
 ---@class neap.cjson
 cjson = {}
 
