@@ -112,8 +112,7 @@ static void configure(struct world *world)
 	    "scripts: {dir: %s/scripts, memory: %s, budget: %s, watch: %s}\n"
 	    "queue: {dir: %s/queue}\n%s",
 	    world->dir, world->memory ? world->memory : "4MB", world->budget ? world->budget : "1s",
-	    world->watch ? "true" : "false",
-	    world->dir, world->yaml ? world->yaml : "");
+	    world->watch ? "true" : "false", world->dir, world->yaml ? world->yaml : "");
 	world->config = config_parse("neap.yaml", yaml.data, yaml.len, &problems);
 	for (size_t i = 0; i < problems.count; i++)
 		(void)fprintf(stderr, "%s\n", problems.list[i].text);
