@@ -22,20 +22,20 @@ static long behind(void)
 	return len > 0 ? strtol(text, NULL, 10) : 0;
 }
 
-int clock_gettime(clockid_t id, struct timespec *time)
+int clock_gettime(clockid_t clock_id, struct timespec *tp)
 {
 	static int (*real)(clockid_t, struct timespec *);
 
 	if (!real)
 		*(void **)&real = dlsym(RTLD_NEXT, "clock_gettime");
-	int rc = real(id, time);
-	if (id == CLOCK_REALTIME)
-		time->tv_sec -= behind();
+	int rc = real(clock_id, tp);
+	if (clock_id == CLOCK_REALTIME)
+		tp->tv_sec -= behind();
 	return rc;
 }
 
-int adjtimex(struct timex *kernel)
+int adjtimex(struct timex *ntx)
 {
-	kernel->status = STA_UNSYNC;
+	ntx->status = STA_UNSYNC;
 	return TIME_ERROR;
 }
