@@ -65,8 +65,9 @@ local function guard(name, value)
 	end }))
 end
 
-for _, name in ipairs { "exec", "serial", "tcp", "udp", "modbus", "gpio", "state" } do
-	local value = rawget(_G, name)
+-- these are made when they are first named
+for _, name in ipairs { "exec", "serial", "tcp", "udp", "modbus" } do
+	local value = _G[name]
 	if value ~= nil then
 		_G[name] = guard(name, value)
 	end
