@@ -66,3 +66,8 @@ const struct catalog *loaded_catalog(const struct loaded *loaded)
 {
 	return loaded->catalog;
 }
+
+const struct policies *loaded_policies(const struct loaded *loaded)
+{
+	return loaded->policies;
+}

@@ -12,5 +12,6 @@ struct loaded *loaded_open(
     const struct config *config, const struct host_ops *ops, struct problems *problems);
 void loaded_close(struct loaded *loaded);
 const struct catalog *loaded_catalog(const struct loaded *loaded);
+const struct policies *loaded_policies(const struct loaded *loaded);
 
 #endif

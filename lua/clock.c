@@ -78,4 +78,7 @@ static const luaL_Reg functions[] = {
 void bind_clock(lua_State *L)
 {
 	luaL_setfuncs(L, functions, 0);
+	/* samples are sent with whole seconds */
+	lua_pushboolean(L, !script_of(L)->host->services.config->payload.milliseconds);
+	lua_setfield(L, -2, "whole_seconds");
 }

@@ -3,6 +3,7 @@
  * script's line; as text, and joined to text by "..", it is "machine.lua:12: message".
  */
 #include "core/nearest.h"
+#include "core/problems.h"
 #include "lua/bindings.h"
 #include "lua/entry.h"
 #include "lua/state.h"
@@ -86,6 +87,16 @@ static int raise_failure(lua_State *L)
 	return script_raise_code(L, &err, code);
 }
 
+/* caution(text): a warning about the script that loads, with its line */
+static int caution(lua_State *L)
+{
+	struct problems *cautions = script_of(L)->cautions;
+	script_where(L); /* text where */
+	if (cautions)
+		problems_add(cautions, true, "%s%s", lua_tostring(L, -1), luaL_checkstring(L, 1));
+	return 0;
+}
+
 /* where() -> "machine.lua:12", the script's line, or "" */
 static int where(lua_State *L)
 {
@@ -117,6 +128,7 @@ static const luaL_Reg functions[] = {
     {"traceback", script_on_error},
     {"fail", fail},
     {"raise", raise_failure},
+    {"caution", caution},
     {"where", where},
     {"nearest", nearest},
     {NULL, NULL},

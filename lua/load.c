@@ -8,6 +8,7 @@
 #include "lua/point.h"
 #include "lua/timer.h"
 #include "lua/trial.h"
+#include "lua/undefined.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -130,6 +131,15 @@ static void explain(const struct script *script, struct err *err)
 		err_prefix(err, "%s.lua: ", script->name);
 }
 
+/* A read of an undefined global may have been found already. */
+static void add_unless_told(struct problems *found, const char *text)
+{
+	for (size_t i = 0; i < found->count; i++)
+		if (strcmp(found->list[i].text, text) == 0 && !found->list[i].warning)
+			return;
+	problems_add(found, false, "%s", text);
+}
+
 struct script *load_script(
     struct host *host, const char *name, struct source *given, struct problems *problems)
 {
@@ -140,6 +150,7 @@ struct script *load_script(
 	script->sources = given;
 	script->owner.start = job_start;
 	script->draft = draft_new(&script->owner);
+	script->cautions = &found;
 	if (!script->L)
 		(void)err_set(&err, "not enough memory");
 	else
@@ -148,15 +159,19 @@ struct script *load_script(
 		result = library_open(script, &err);
 	if (result == 0)
 		result = library_run(script, &err);
+	if (script->L && (result == 0 || !host->services.ingest))
+		undefined_find(script, host->services.ingest != NULL, &found);
 	if (script->L)
 		(void)lua_gc(script->L, LUA_GCCOLLECT); /* what compiling left */
 	script->loading = false;
+	script->cautions = NULL;
 	if (result < 0) {
 		explain(script, &err);
-		problems_add(&found, false, "%s", err.text);
-		load_tell(host, problems, &found, &script->trouble);
-		load_end(script);
+		add_unless_told(&found, err.text);
 	}
+	load_tell(host, problems, &found, &script->trouble);
+	if (result < 0)
+		load_end(script);
 	return script;
 }
 

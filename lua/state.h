@@ -84,7 +84,8 @@ struct script {
 	struct point *points; /* grows while it loads, only (point.h) */
 	size_t points_count;
 	struct source *sources;
-	struct draft *draft; /* shared with the catalog once it is installed */
+	struct problems *cautions; /* while it loads: where its warnings go */
+	struct draft *draft;       /* shared with the catalog once it is installed */
 	struct declaration *policies;
 	size_t policies_count;
 	struct ticker *tickers;

@@ -169,6 +169,21 @@ function sensor.job(self, job, name)
 	end
 end
 
+-- Samples of one second have one time then, and no order.
+local function check_period(self)
+	if not core.whole_seconds or self.period >= 1000 then
+		return
+	end
+	for _, point in pairs(self.points) do
+		if not point.report or (point.report.min_gap or 0) < 1000 then
+			core.caution(("%s: read every %s, but its samples are sent with whole seconds"
+				.. " (payload.timestamps in neap.yaml): several have the same time")
+				:format(self.what, core.duration_text(self.period)))
+			return
+		end
+	end
+end
+
 -- what: its name in messages. Of a variable: points[1] is { handle=, report= }; of a group: points
 -- by name, and the list of names.
 function sensor.new(what, options, points, names)
@@ -183,6 +198,7 @@ function sensor.new(what, options, points, names)
 		end, function(ms)
 			self.period = ms
 		end)
+		check_period(self)
 	end
 	return self
 end

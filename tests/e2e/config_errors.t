@@ -84,6 +84,27 @@ scripts/g.lua:1: g.v: no policy is called "trned" (did you mean "trend"?)
 END
 };
 
+subtest 'globals that nobody defines' => sub {
+    my $err = errors_of('check', 2, undef,
+        'a.lua' => <<'LUA', 'b.lua' => "error('early')\nprint(undefined)", 'lib/util.lua' => 'return function() return undfined end');
+local util = require "util"
+every("1s", function()
+	log.info(tresh, defined_later, _G.any, rawget(_G, "any"))
+	local _ENV = { x = 1 }
+	y = x
+end)
+on("start", function() defined_later = 3; lgo.info(1) io.open("x") end)
+LUA
+    is($err, <<'END', 'all of a script, its modules too');
+scripts/a.lua:3: nothing is called tresh
+scripts/a.lua:7: nothing is called lgo (did you mean "log"?)
+scripts/a.lua:7: io is not there: use file.read, file.write and file.append
+scripts/lib/util.lua:1: nothing is called undfined
+scripts/b.lua:2: nothing is called undefined
+scripts/b.lua:1: early
+END
+};
+
 subtest 'warnings' => sub {
     is(errors_of('check', 0), "scripts: no scripts (*.lua) are there (warning)\n", 'no scripts');
     my $script = 'asset("m"):setting("x", { type = "int", default = 3 })';
@@ -91,6 +112,21 @@ subtest 'warnings' => sub {
     is(errors_of('check', 0, $yaml, 'm.lua' => $script), <<'END', 'params that nobody takes');
 neap.yaml:5:11: params.nosuch: there is no script nosuch.lua in scripts (warning)
 neap.yaml:6:6: params.m: the script m.lua does not ask for them: it has no params{...} (warning)
+END
+    $script = <<'LUA';
+policy("safe", { durable = true })
+local m = asset("m")
+m:variable("v", { every = "100ms", read = now, policy = "safe" })
+m:variable("w", { every = "100ms", read = now, report = { min_gap = "1s" } })
+LUA
+    my ($memory) = grep { -d && -w } qw(/dev/shm);
+    my $queue = defined $memory ? "queue: { dir: $memory/nosuch/queue }\n" : '';
+    $yaml = "device: { serial: GW-1 }\nbroker: { url: tcp://h:1 }\nscripts: { dir: scripts }\n$queue";
+    my $durable = defined $memory
+        ? qq(neap.yaml: policy "safe" is durable, but queue.dir $memory/nosuch/queue lies in memory: a power cut takes its samples (warning)\n)
+        : '';
+    is(errors_of('check', 0, $yaml, 'm.lua' => $script), <<'END' . $durable, 'times that are too coarse, a queue that does not last');
+scripts/m.lua:3: m.v: read every 100ms, but its samples are sent with whole seconds (payload.timestamps in neap.yaml): several have the same time (warning)
 END
 };
 

@@ -176,7 +176,7 @@ void world_start(struct world *world, const char *script)
 	world_open(world);
 	if (world->problems.count)
 		(void)fprintf(stderr, "%s", world_problems(world));
-	must(world->problems.count == 0);
+	must(world->problems.errors == 0);
 	script_host()->start(world->host);
 }
 
