@@ -28,6 +28,8 @@ EDIT_CFLAGS  := $(call pkg,--cflags,libedit)
 EDIT_LIBS    := $(call pkg,--libs,libedit)
 MODBUS_CFLAGS := $(call pkg,--cflags,libmodbus)
 MODBUS_LIBS  := $(call pkg,--libs,libmodbus)
+EXPAT_CFLAGS := $(call pkg,--cflags,expat)
+EXPAT_LIBS   := $(call pkg,--libs,expat)
 CMOCKA_CFLAGS = $(call pkg,--cflags,cmocka)
 CMOCKA_LIBS   = $(call pkg,--libs,cmocka)
 PAHO_LIBS     = -lpaho-mqtt3as
@@ -43,10 +45,10 @@ ifeq ($(VARIANT),fuzz)
 CC = $(CLANG)
 endif
 OUR_CPPFLAGS = -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 -DNEAP_VERSION='"$(VERSION)"' $(if $(EDIT_LIBS),-DHAVE_LIBEDIT) \
-	$(if $(MODBUS_LIBS),-DHAVE_LIBMODBUS) $(LUA_CFLAGS) $(UV_CFLAGS) $(YAML_CFLAGS) $(SSL_CFLAGS) $(ZLIB_CFLAGS) $(EDIT_CFLAGS) $(MODBUS_CFLAGS)
+	$(if $(MODBUS_LIBS),-DHAVE_LIBMODBUS) $(if $(EXPAT_LIBS),-DHAVE_EXPAT) $(LUA_CFLAGS) $(UV_CFLAGS) $(YAML_CFLAGS) $(SSL_CFLAGS) $(ZLIB_CFLAGS) $(EDIT_CFLAGS) $(MODBUS_CFLAGS) $(EXPAT_CFLAGS)
 OUR_CFLAGS   = -std=c11 $(WARN) -pthread
 OUR_LDFLAGS  = -pthread -Wl,--as-needed $(V_$(VARIANT))
-OUR_LDLIBS   = $(LUA_LIBS) $(UV_LIBS) $(YAML_LIBS) $(PAHO_LIBS) $(SSL_LIBS) $(ZLIB_LIBS) $(EDIT_LIBS) $(MODBUS_LIBS) -lm
+OUR_LDLIBS   = $(LUA_LIBS) $(UV_LIBS) $(YAML_LIBS) $(PAHO_LIBS) $(SSL_LIBS) $(ZLIB_LIBS) $(EDIT_LIBS) $(MODBUS_LIBS) $(EXPAT_LIBS) -lm
 COMPILE = $(CC) $(OUR_CPPFLAGS) $(CPPFLAGS) $(DEFS) $(OUR_CFLAGS) $(CFLAGS) $(V_$(VARIANT)) -MMD -MP
 LINK    = $(CC) $(OUR_LDFLAGS) $(CFLAGS) $(LDFLAGS)
 # The date of the build is clock.c's alone, so that no other file depends on it; evaluated only when that file is compiled.

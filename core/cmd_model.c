@@ -2,6 +2,7 @@
 #include "core/command.h"
 #include "core/loaded.h"
 #include "core/model.h"
+#include "core/model_check.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -28,6 +29,26 @@ static int write_model(
 	return EXIT_FAILED;
 }
 
+static int check_model(
+    const struct options *options, const struct config *config, const struct loaded *loaded)
+{
+	const char *encoding = strcmp(config->dialect, "current") == 0 ? "MQTT" : "REST";
+	struct problems differences = {0};
+	struct err err = {0};
+	int status = EXIT_FAILED;
+
+	if (model_check(options->args[0], loaded_catalog(loaded), encoding, &differences, &err) < 0)
+		fprintf(stderr, "neap model: %s\n", err.text);
+	else if (differences.count == 0)
+		status = EXIT_DONE;
+	for (size_t i = 0; i < differences.count; i++)
+		printf("%s%s\n", differences.list[i].text, differences.list[i].warning ? " (warning)" : "");
+	if (differences.count > 0 && differences.errors == 0)
+		status = EXIT_DONE;
+	problems_free(&differences);
+	return status;
+}
+
 int command_model(const struct invocation *invocation)
 {
 	const struct options *options = &invocation->options;
@@ -36,8 +57,10 @@ int command_model(const struct invocation *invocation)
 	struct loaded *loaded;
 	int status = EXIT_WRONG;
 
-	if (!options->output) {
-		fprintf(stderr, "neap model: -o FILE is missing: where the zip goes\n");
+	if (options->check ? options->output || options->count != 1
+	                   : !options->output || options->count > 0) {
+		fprintf(stderr,
+		    "neap model: give -o FILE to write a model, or --check FILE to compare with one\n");
 		return EXIT_WRONG;
 	}
 	config = command_config(options);
@@ -47,7 +70,8 @@ int command_model(const struct invocation *invocation)
 	command_say(&problems);
 	/* A model with a script missing would tell the server to forget what that script declares. */
 	if (problems.errors == 0)
-		status = write_model(options, config, loaded);
+		status = options->check ? check_model(options, config, loaded)
+		                        : write_model(options, config, loaded);
 	problems_free(&problems);
 	loaded_close(loaded);
 	config_free(config);

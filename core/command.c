@@ -17,9 +17,10 @@ const struct command commands[] = {
     {"repl", "[-c FILE] [--offline] [--json] [-e CHUNK]",
         "Lua by hand, in the running agent or, offline, alone", "cje", command_repl},
     {"status", "[-c FILE] [--json | --prometheus | --check] [--watch]",
-        "does it work, and if not, why", "cjw", command_status},
-    {"model", "[-c FILE] -o APP.zip [--type T] [--name N] [--revision R]",
-        "writes the application model from what the scripts declare", "com", command_model},
+        "does it work, and if not, why", "cjwk", command_status},
+    {"model", "[-c FILE] (-o APP.zip [--type T] [--name N] [--revision R] | --check APP.zip)",
+        "the application model from what the scripts declare: written, or compared", "comka",
+        command_model},
     {"task",
         "[-c FILE] [--dry-run] [--json] (read PATH.. | write PATH=VALUE.. | "
         "command ID [NAME=VALUE..] | raw JSON)",
@@ -128,6 +129,8 @@ static char letter_of(int option)
 		return (char)option;
 	if (option <= LONG_REVISION)
 		return 'm';
+	if (option == LONG_CHECK)
+		return 'k';
 	if (option == LONG_OFFLINE)
 		return 'e';
 	return option >= LONG_TRY ? 't' : 'w';

@@ -39,7 +39,7 @@ struct command {
 	const char *synopsis; /* behind "neap NAME " */
 	const char *summary;  /* one line */
 	/* letters: c config, o output, j json, y yes, n dry-run, m --type --name --revision,
-	 * e -e CHUNK and --offline, w --watch --prometheus --check, t --try --confirm, a arguments */
+	 * e -e CHUNK and --offline, w --watch --prometheus, k --check, t --try --confirm, a arguments */
 	const char *allowed;
 	int (*run)(const struct invocation *invocation);
 };

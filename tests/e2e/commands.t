@@ -44,7 +44,7 @@ neap_does(['status', @c],            1, '', "neap status: $none", 'status withou
 neap_does(['status', '--json', @c],  1, '', "neap status: $none", 'status --json without an agent');
 neap_does(['clock', 'set', @c],      1, '', "neap clock: $none",  'clock set without an agent');
 neap_does(['clock', @c],             2, '', "usage: neap clock [-c FILE] set\n", 'clock without its word');
-neap_does(['model', @c],             2, '', "neap model: -o FILE is missing: where the zip goes\n", 'model without -o');
+neap_does(['model', @c],             2, '', "neap model: give -o FILE to write a model, or --check FILE to compare with one\n", 'model without -o');
 neap_does(['model', '-o', '/nosuch/app.zip', @c], 1, '', qr{^neap model: cannot make /nosuch/app\.zip\S*: No such file or directory$},
     'model into nowhere');
 
