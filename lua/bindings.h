@@ -22,6 +22,7 @@ void bind_fiber(lua_State *L);
 void bind_file(lua_State *L);
 void bind_job(lua_State *L);
 void bind_json(lua_State *L);
+void bind_kept(lua_State *L);
 void bind_log(lua_State *L);
 void bind_params(lua_State *L);
 void bind_policy(lua_State *L);

@@ -3,6 +3,7 @@
 #include "core/log.h"
 #include "lua/bindings.h"
 #include "lua/entry.h"
+#include "lua/kept.h"
 #include "lua/plain.h"
 #include "lua/point.h"
 #include "lua/timer.h"
@@ -68,4 +69,5 @@ void carry_over(struct script *from, struct script *to)
 	point_carry(from, to);
 	ticker_carry(from, to);
 	carry_values(from, to);
+	kept_carry(from, to);
 }

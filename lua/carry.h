@@ -1,6 +1,7 @@
 /*
  * What outlives a reload beside settings and the queue: the script's last values, the phases of its
- * timers, and plain values that the library keeps for its sensors and reports (lua/neap/carry.lua).
+ * timers, plain values that the library keeps for its sensors and reports (lua/neap/carry.lua), and
+ * what is kept on disk (kept.h).
  * Loop thread, no Lua on the stack.
  */
 #ifndef NEAP_LUA_CARRY_H

@@ -4,6 +4,7 @@
 #include "lua/console.h"
 #include "lua/event.h"
 #include "lua/install.h"
+#include "lua/kept.h"
 #include "lua/limits.h"
 #include "lua/load.h"
 #include "lua/point.h"
@@ -31,8 +32,11 @@ static bool is_busy(const struct host *host)
 static void end_all(struct host *host)
 {
 	console_end(host);
-	for (struct script *script = host->scripts; script; script = script->next)
+	for (struct script *script = host->scripts; script; script = script->next) {
+		if (host->started)
+			kept_end(script);
 		load_end(script);
+	}
 	host_commit(host);
 }
 
@@ -123,6 +127,7 @@ static void host_close(struct host *host)
 		policies_remove(host->services.policies, script->name);
 		script_free(script);
 	}
+	kept_close(host);
 	scheduler_free(host->scheduler);
 	limits_free(host->limits);
 	free(host->culprits);

@@ -124,6 +124,7 @@ static int open_all(lua_State *L)
 	    bind_file,
 	    bind_job,
 	    bind_json,
+	    bind_kept,
 	    bind_log,
 	    bind_params,
 	    bind_policy,

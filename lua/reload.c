@@ -7,6 +7,7 @@
 #include "lua/carry.h"
 #include "lua/event.h"
 #include "lua/install.h"
+#include "lua/kept.h"
 #include "lua/limits.h"
 #include "lua/load.h"
 #include "lua/source.h"
@@ -189,6 +190,8 @@ static void end_old(const struct reload *reload, struct change *change)
 		return;
 	if (new &&new->L && old->L)
 		carry_over(old, new);
+	else
+		kept_end(old);
 	if (old->fibers || old->jobs)
 		log_warn(old->topic, "handlers did not end in time for the reload; they are ended now");
 	settle_trial(reload, old, new);

@@ -15,6 +15,7 @@
 #include <lua.h>
 
 struct fiber;
+struct keeper;
 struct time_limits;
 struct pending;
 struct reload;
@@ -44,9 +45,10 @@ struct host {
 		void *ctx;
 		bool asked, over; /* over: the limit has passed */
 	} stop;
-	struct reload *reload; /* under way, or NULL */
-	struct watch *watch;   /* or NULL */
-	bool connected;        /* as the events said */
+	struct reload *reload;  /* under way, or NULL */
+	struct watch *watch;    /* or NULL */
+	struct keeper *keepers; /* of what scripts keep on disk */
+	bool connected;         /* as the events said */
 };
 
 struct point;

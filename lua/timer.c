@@ -114,7 +114,7 @@ static int new_ticker(lua_State *L)
 	return 1;
 }
 
-/* period(ticker, period): from its last time on */
+/* period(ticker, period): from its last time on, or from the start */
 static int period(lua_State *L)
 {
 	struct ticker *ticker = lua_touserdata(L, 1);
@@ -126,6 +126,8 @@ static int period(lua_State *L)
 		int64_t now = clock_mono_ms(host->services.clock);
 		int64_t due = ticker->timer.due_ms - ticker->period_ms + period_ms;
 		scheduler_add(host->scheduler, &ticker->timer, due > now ? due : now);
+	} else if (ticker->first_ms > 0) {
+		ticker->first_ms = period_ms;
 	}
 	ticker->period_ms = period_ms;
 	return 0;

@@ -559,6 +559,23 @@ function log.debug(...) end
 ---@return T
 function params(defaults) end
 
+--- Keeps values over reload and restart. Each name gets its default or, from then on, what was
+--- kept. Numbers, texts, true, false and tables of them, whose keys are texts or 1 to n; 64KB in all
+--- for a script. Names are fixed: an unknown one is an error; nil is, too (use false). Written to
+--- the state folder when something has changed, at most each 10m, and when the script ends: a loss
+--- of power, or kill -9, costs what changed since. kept:save() writes at once, waits, and wears the
+--- flash.
+---@generic T: table
+---@param defaults T
+---@param options? { save?: neap.duration } save: so much may be lost: 10m
+---@return T|neap.kept
+function state(defaults, options) end
+
+---@class neap.kept
+local kept_methods = {}
+
+function kept_methods:save() end
+
 --- JSON, with the conventions of lua-cjson: cjson.null stands for null, an empty table is {}, a
 --- table whose keys are 1 to n is a list. Whole numbers stay whole and exact. Errors are raised.
 ---@class neap.cjson

@@ -114,7 +114,7 @@ function _G.require(name)
 end
 
 -- What few scripts use takes memory only where it is used: it is made when it is first named.
-local later = { exec = true, modbus = true, serial = true, tcp = true, udp = true }
+local later = { exec = true, modbus = true, serial = true, state = true, tcp = true, udp = true }
 
 local function all_names()
 	local names = {}
