@@ -2,11 +2,13 @@
 
 #include "core/console_control.h"
 #include "core/control.h"
+#include "core/events.h"
 #include "core/fileio.h"
 #include "core/inbox.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "core/mqtt.h"
+#include "core/notes.h"
 #include "core/reload.h"
 #include "core/self.h"
 #include "core/status.h"
@@ -36,6 +38,8 @@ struct agent {
 	uv_timer_t stop_poll;
 	int lock, queue_lock; /* of the folders of state and queue */
 	struct clock *clock;
+	struct events *events;
+	struct notes *notes;
 	struct policies *policies;
 	struct catalog *catalog;
 	struct queue_set *queues;
@@ -103,6 +107,7 @@ static void on_link(void *ctx, const struct link_status *status)
 	struct agent *agent = ctx;
 
 	uplink_link(agent->uplink, status);
+	notes_link(agent->notes, status);
 	if (agent->stopping)
 		return;
 	if (status->state == LINK_CONNECTED) {
@@ -172,6 +177,7 @@ static void watch_clock(struct agent *agent)
 {
 	struct clock_change change = clock_poll(agent->clock);
 
+	notes_clock(agent->notes, &change);
 	if (change.became_set) {
 		log_info("clock", "the clock is set: samples that waited for it get their time");
 		agent->ops->event(agent->host, "clock", "set");
@@ -191,6 +197,8 @@ static void on_tick(uv_timer_t *timer)
 
 	watch_clock(agent);
 	inbox_tick(agent->inbox);
+	notes_disk(agent->notes, agent->queues);
+	events_tick(agent->events);
 	if (lost > agent->lost)
 		agent->ops->event(agent->host, "full", "samples were lost");
 	agent->lost = lost;
@@ -316,6 +324,7 @@ static void on_stop_signal(uv_signal_t *handle, int signum)
 		return;
 	agent->stopping = true;
 	log_info("agent", "stops: %s", strsignal(signum));
+	events_note(agent->events, EVENT_STOP, "%s", strsignal(signum));
 	uv_timer_stop(&agent->tick);
 	inbox_stop(agent->inbox);
 	agent->ops->stop(agent->host, STOP_HOST_MS, on_host_stopped, agent);
@@ -384,6 +393,8 @@ static int open_parts(struct agent *agent, struct err *err)
 
 	agent->clock = clock_new(config->clock.trust);
 	agent->started_ms = clock_mono_ms(agent->clock);
+	agent->events = events_open(config->state.dir, &agent->loop, agent->clock);
+	agent->notes = notes_new(agent->events);
 	agent->policies = policies_new(config);
 	agent->catalog = catalog_new();
 	if (*config->agent_asset)
@@ -421,6 +432,7 @@ static void load_scripts(struct agent *agent)
 	    .inbox = agent->inbox,
 	    .state_dir = agent->config->state.dir,
 	    .buses = agent->buses,
+	    .events = agent->events,
 	    .policies_changed = on_policies_changed,
 	    .reloading = on_reloading,
 	    .ctx = agent,
@@ -429,9 +441,12 @@ static void load_scripts(struct agent *agent)
 	agent->host = agent->ops->open(&services);
 	on_policies_changed(agent);
 	agent->ops->load(agent->host, &problems);
-	for (size_t i = 0; i < problems.count; i++)
+	for (size_t i = 0; i < problems.count; i++) {
 		log_line(problems.list[i].warning ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR, "scripts", "%s",
 		    problems.list[i].text);
+		if (!problems.list[i].warning)
+			events_note(agent->events, EVENT_SCRIPT, "%s", problems.list[i].text);
+	}
 	problems_free(&problems);
 }
 
@@ -480,6 +495,8 @@ static void close_parts(struct agent *agent)
 	catalog_free(agent->catalog);
 	policies_free(agent->policies);
 	store_close(agent->settings);
+	notes_free(agent->notes);
+	events_close(agent->events);
 	uv_run(&agent->loop, UV_RUN_DEFAULT); /* the closing handles */
 	clock_free(agent->clock);
 	if (agent->queue_lock >= 0)

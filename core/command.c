@@ -33,6 +33,9 @@ const struct command commands[] = {
     {"reload", "[-c FILE] [--try TIME | --confirm] [SCRIPT]",
         "takes over what changed in the scripts; --try: only for a time, unless --confirm comes",
         "cta", command_reload},
+    {"log", "[-c FILE] --journal [--json]",
+        "what happened: starts, connections, losses, limits, reloads; also without an agent", "cjl",
+        command_log},
     {"clock", "[-c FILE] set", "tells the agent that the time of day is right", "ca",
         command_clock},
     {"help", "[COMMAND]", "this, or one command", "a", command_help},
@@ -49,6 +52,7 @@ enum {
 	LONG_CHECK,
 	LONG_TRY,
 	LONG_CONFIRM,
+	LONG_JOURNAL,
 };
 
 static const struct option long_options[] = {
@@ -66,6 +70,7 @@ static const struct option long_options[] = {
     {"check", no_argument, NULL, LONG_CHECK},
     {"try", required_argument, NULL, LONG_TRY},
     {"confirm", no_argument, NULL, LONG_CONFIRM},
+    {"journal", no_argument, NULL, LONG_JOURNAL},
     {NULL, 0, NULL, 0},
 };
 
@@ -117,6 +122,9 @@ static bool take_option(struct options *options, int letter)
 	case LONG_CONFIRM:
 		options->confirm = true;
 		return true;
+	case LONG_JOURNAL:
+		options->journal = true;
+		return true;
 	default:
 		return false;
 	}
@@ -125,15 +133,20 @@ static bool take_option(struct options *options, int letter)
 /* The one of struct command's letters that allows the option. */
 static char letter_of(int option)
 {
-	if (option < LONG_TYPE)
-		return (char)option;
-	if (option <= LONG_REVISION)
-		return 'm';
-	if (option == LONG_CHECK)
-		return 'k';
-	if (option == LONG_OFFLINE)
-		return 'e';
-	return option >= LONG_TRY ? 't' : 'w';
+	static const char letters[] = {
+	    [LONG_TYPE - LONG_TYPE] = 'm',
+	    [LONG_NAME - LONG_TYPE] = 'm',
+	    [LONG_REVISION - LONG_TYPE] = 'm',
+	    [LONG_OFFLINE - LONG_TYPE] = 'e',
+	    [LONG_WATCH - LONG_TYPE] = 'w',
+	    [LONG_PROMETHEUS - LONG_TYPE] = 'w',
+	    [LONG_CHECK - LONG_TYPE] = 'k',
+	    [LONG_TRY - LONG_TYPE] = 't',
+	    [LONG_CONFIRM - LONG_TYPE] = 't',
+	    [LONG_JOURNAL - LONG_TYPE] = 'l',
+	};
+
+	return option < LONG_TYPE ? (char)option : letters[option - LONG_TYPE];
 }
 
 static int say_usage(const struct command *command)

@@ -23,7 +23,7 @@ struct options {
 	const char *type, *name, *revision; /* --type --name --revision */
 	const char *chunk;                  /* -e CHUNK */
 	const char *trial;                  /* --try TIME */
-	bool json, yes, dry_run, offline, watch, prometheus, check, confirm;
+	bool json, yes, dry_run, offline, watch, prometheus, check, confirm, journal;
 	char **args; /* what follows, NULL-terminated */
 	int count;
 };
@@ -39,7 +39,8 @@ struct command {
 	const char *synopsis; /* behind "neap NAME " */
 	const char *summary;  /* one line */
 	/* letters: c config, o output, j json, y yes, n dry-run, m --type --name --revision,
-	 * e -e CHUNK and --offline, w --watch --prometheus, k --check, t --try --confirm, a arguments */
+	 * e -e CHUNK and --offline, w --watch --prometheus, k --check, t --try --confirm, l --journal,
+	 * a arguments */
 	const char *allowed;
 	int (*run)(const struct invocation *invocation);
 };
@@ -62,6 +63,7 @@ int command_hold(const struct invocation *invocation);
 int command_task(const struct invocation *invocation);
 int command_queue(const struct invocation *invocation);
 int command_reload(const struct invocation *invocation);
+int command_log(const struct invocation *invocation);
 int command_clock(const struct invocation *invocation);
 int command_repl(const struct invocation *invocation);
 int command_help(const struct invocation *invocation);

@@ -17,6 +17,8 @@
 
 #include <uv.h>
 
+struct events;
+
 /* What scripts may use of the rest. All outlive the host. */
 struct services {
 	uv_loop_t *loop;
@@ -29,6 +31,7 @@ struct services {
 	struct inbox *inbox;    /* for the console; NULL: there is none */
 	const char *state_dir;  /* NULL likewise */
 	struct buses *buses;    /* NULL likewise */
+	struct events *events;  /* NULL likewise */
 	void (*policies_changed)(void *ctx);
 	/* A reload waits for handlers to end, so that no task shall begin; then: it is over. */
 	void (*reloading)(void *ctx, bool waits);

@@ -1,3 +1,4 @@
+#include "core/events.h"
 #include "core/json.h"
 #include "core/log.h"
 #include "core/mem.h"
@@ -46,13 +47,23 @@ static void on_stop_limit(struct timer *timer)
 	host->stop.over = true;
 }
 
+static void note_limits(struct script *script)
+{
+	if (script->time.limit_hits > script->time.hits_noted)
+		events_note(script->host->services.events, EVENT_LIMIT,
+		    "%s: a handler was ended: it took more than scripts.budget", script->name);
+	script->time.hits_noted = script->time.limit_hits;
+}
+
 /* Lua is not on the stack here. */
 static void on_turn_end(void *ctx)
 {
 	struct host *host = ctx;
 	host_commit(host);
-	for (struct script *script = host->scripts; script; script = script->next)
+	for (struct script *script = host->scripts; script; script = script->next) {
+		note_limits(script);
 		trial_look(script);
+	}
 	reload_look(host);
 	limits_idle(host->limits);
 	if (!host->stop.asked || (is_busy(host) && !host->stop.over))

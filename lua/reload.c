@@ -1,5 +1,6 @@
 #include "lua/reload.h"
 
+#include "core/events.h"
 #include "core/json.h"
 #include "core/log.h"
 #include "core/mem.h"
@@ -233,6 +234,8 @@ static void swap(struct host *host)
 		if (!change->refused)
 			log_info(
 			    "scripts", "%s: %s (%s)", change->name, change->result, reload->request.reason);
+		events_note(host->services.events, EVENT_SCRIPT, "%s: %s (%s)", change->name,
+		    change->result, reload->request.reason);
 	}
 	install_swap(host, reload->changes);
 	for (struct change *change = reload->changes; change; change = change->next)

@@ -79,7 +79,7 @@ struct script {
 	struct {
 		int64_t used_us; /* processor time of the handler that runs */
 		int64_t total_us, slowest_us;
-		uint32_t limit_hits;
+		uint32_t limit_hits, hits_noted;
 		bool preempting; /* a coroutine is on its way out to the loop */
 		bool condemned;  /* the budget is over: nothing catches that */
 	} time;
