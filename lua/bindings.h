@@ -20,6 +20,7 @@ void bind_event(lua_State *L);
 void bind_exec(lua_State *L);
 void bind_fiber(lua_State *L);
 void bind_file(lua_State *L);
+void bind_gpio(lua_State *L);
 void bind_job(lua_State *L);
 void bind_json(lua_State *L);
 void bind_kept(lua_State *L);
@@ -31,6 +32,7 @@ void bind_setting(lua_State *L);
 void bind_tcp(lua_State *L);
 void bind_timer(lua_State *L);
 void bind_udp(lua_State *L);
+void bind_watch(lua_State *L);
 
 /* In the place of Lua's own pcall, xpcall, setmetatable and some coroutine functions. */
 void coroutine_replace(lua_State *L);

@@ -217,7 +217,7 @@ static int exchange(lua_State *L)
 			exchange.ends[i].data = lua_tolstring(L, -1, &exchange.ends[i].len);
 		lua_pop(L, 1);
 	}
-	fiber_check_io(L, "serial");
+	fiber_check_effect(L, "serial");
 	struct bus *bus = bus_of(L);
 	struct request *request = new_request(L);
 	request->pending = serial_submit(bus, &exchange, on_exchanged, request, &err);
@@ -264,7 +264,7 @@ static int query(lua_State *L)
 	} else {
 		query.count = (int)luaL_checkinteger(L, 6);
 	}
-	fiber_check_io(L, "modbus");
+	fiber_check_effect(L, "modbus");
 	struct bus *bus = bus_of(L);
 	struct request *request = new_request(L);
 	request->nothing = query.write;

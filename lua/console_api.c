@@ -248,8 +248,7 @@ static int paths(lua_State *L)
 
 static int armed(lua_State *L)
 {
-	const struct host *host = script_of(L)->host;
-	lua_pushboolean(L, clock_mono_ms(host->services.clock) < host->armed_until_ms);
+	lua_pushboolean(L, host_armed(script_of(L)->host));
 	return 1;
 }
 

@@ -80,8 +80,16 @@ static int on(lua_State *L)
 	return 0;
 }
 
+/* loading() -> is the script being loaded? The start comes later then. */
+static int loading(lua_State *L)
+{
+	lua_pushboolean(L, script_of(L)->loading);
+	return 1;
+}
+
 static const luaL_Reg functions[] = {
     {"on", on},
+    {"loading", loading},
     {NULL, NULL},
 };
 

@@ -91,7 +91,7 @@ static int exec(lua_State *L)
 	};
 	options.input = luaL_optlstring(L, 5, "", &options.input_len);
 	luaL_argcheck(L, options.args[0], 1, "no program");
-	fiber_check_io(L, "exec");
+	fiber_check_effect(L, "exec");
 	struct request *request = mem_alloc(sizeof *request);
 	request->fiber = script->current;
 	request->process = process_start(script->host->services.loop, &options, on_done, request, &err);

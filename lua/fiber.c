@@ -315,6 +315,15 @@ void fiber_check_io(lua_State *L, const char *function)
 	host_commit(script_of(L)->host);
 }
 
+void fiber_check_effect(lua_State *L, const char *function)
+{
+	const struct host *host = script_of(L)->host;
+	fiber_check_io(L, function);
+	if (script_of(L) == host->console && !host_armed(host))
+		(void)script_fail(
+		    L, "%s has effects, and the console is not armed: `:arm 5m` lets it run", function);
+}
+
 static int resumed(lua_State *L, int status, lua_KContext ctx)
 {
 	struct fiber *fiber = script_of(L)->current;

@@ -39,6 +39,8 @@ bool fiber_can_wait(lua_State *L);
 void fiber_check(lua_State *L, const char *function);
 /* fiber_check for what the world can see: what was pushed before is handed over first. */
 void fiber_check_io(lua_State *L, const char *function);
+/* fiber_check_io for what changes something outside: not for a console that is not armed. */
+void fiber_check_effect(lua_State *L, const char *function);
 /* The last thing that a C function does: `return fiber_wait(...)`. */
 int fiber_wait(lua_State *L, const struct wait_ops *ops, void *request);
 void fiber_wake(struct fiber *fiber);

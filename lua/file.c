@@ -9,23 +9,40 @@
 #include "lua/bindings.h"
 #include "lua/fiber.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <lauxlib.h>
+#include <libgen.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define READ_MAX (1 << 20)
+#define LIST_MAX 10000
 
-enum file_kind { FILE_READ, FILE_WRITE, FILE_APPEND, FILE_EXISTS };
+enum file_kind {
+	FILE_READ,
+	FILE_WRITE,
+	FILE_APPEND,
+	FILE_EXISTS,
+	FILE_STAT,
+	FILE_LIST,
+	FILE_REMOVE,
+	FILE_RENAME
+};
 
 static const char *const names[] = {
     [FILE_READ] = "file.read",
     [FILE_WRITE] = "file.write",
     [FILE_APPEND] = "file.append",
     [FILE_EXISTS] = "file.exists",
+    [FILE_STAT] = "file.stat",
+    [FILE_LIST] = "file.list",
+    [FILE_REMOVE] = "file.remove",
+    [FILE_RENAME] = "file.rename",
 };
 
 struct request {
@@ -34,9 +51,11 @@ struct request {
 	bool done;
 	enum file_kind kind;
 	char *path;
-	struct buf data; /* in or out */
+	struct buf
+	    data; /* in or out; of a list, the names, each with its NUL; of a rename, the new name */
 	bool exists;
-	int result; /* -1: err */
+	struct stat stat; /* if it exists */
+	int result;       /* -1: err */
 	struct err err;
 };
 
@@ -103,32 +122,76 @@ static int write_file(struct request *request)
 	    request->path, request->data.data, request->data.len, 0644, &request->err);
 }
 
+static int append(struct request *request)
+{
+	return put(request, O_APPEND | O_CREAT);
+}
+
 static int look(struct request *request)
 {
-	struct stat stat_buf;
-	request->exists = stat(request->path, &stat_buf) == 0;
+	request->exists = stat(request->path, &request->stat) == 0;
 	if (request->exists || errno == ENOENT || errno == ENOTDIR)
 		return 0;
 	return err_sys(&request->err, errno, "%s", request->path);
 }
 
+static int list(struct request *request)
+{
+	struct dirent **found = NULL;
+	int count = scandir(request->path, &found, NULL, alphasort);
+	if (count < 0)
+		return err_sys(&request->err, errno, "%s", request->path);
+	int result = 0;
+	if (count > LIST_MAX)
+		result = err_set(
+		    &request->err, "%s: has %d entries, more than %d", request->path, count, LIST_MAX);
+	for (int i = 0; i < count; i++) {
+		const char *name = found[i]->d_name;
+		if (result == 0 && strcmp(name, ".") != 0 && strcmp(name, "..") != 0)
+			buf_add(&request->data, name, strlen(name) + 1);
+		free(found[i]);
+	}
+	free(found);
+	return result;
+}
+
+/* On disk as a whole, or not at all, also after a power cut. */
+static int move(struct request *request)
+{
+	const char *to = buf_str(&request->data);
+	int fd = open(request->path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(&request->err, errno, "%s", request->path);
+	(void)fsync(fd); /* what cannot be synced is no file of a disk */
+	(void)close(fd);
+	if (rename(request->path, to) < 0)
+		return err_sys(&request->err, errno, "%s to %s", request->path, to);
+	char *dir = mem_strdup(to);
+	int result = fileio_sync_dir(dirname(dir));
+	int error = errno;
+	free(dir);
+	return result < 0 ? err_sys(&request->err, error, "%s", to) : 0;
+}
+
+static int take_away(struct request *request)
+{
+	return remove(request->path) < 0 ? err_sys(&request->err, errno, "%s", request->path) : 0;
+}
+
 static void work(uv_work_t *uv)
 {
+	static int (*const works[])(struct request * request) = {
+	    [FILE_READ] = read_file,
+	    [FILE_WRITE] = write_file,
+	    [FILE_APPEND] = append,
+	    [FILE_EXISTS] = look,
+	    [FILE_STAT] = look,
+	    [FILE_LIST] = list,
+	    [FILE_REMOVE] = take_away,
+	    [FILE_RENAME] = move,
+	};
 	struct request *request = uv->data;
-	switch (request->kind) {
-	case FILE_READ:
-		request->result = read_file(request);
-		break;
-	case FILE_WRITE:
-		request->result = write_file(request);
-		break;
-	case FILE_APPEND:
-		request->result = put(request, O_APPEND | O_CREAT);
-		break;
-	case FILE_EXISTS:
-	default:
-		request->result = look(request);
-	}
+	request->result = works[request->kind](request);
 }
 
 /* --- on the loop --- */
@@ -152,6 +215,30 @@ static void on_done(uv_work_t *uv, int status)
 		free_request(request);
 }
 
+static void push_stat(lua_State *L, const struct stat *stat)
+{
+	lua_createtable(L, 0, 3);
+	lua_pushstring(L, S_ISREG(stat->st_mode)   ? "file"
+	                  : S_ISDIR(stat->st_mode) ? "folder"
+	                                           : "other");
+	lua_setfield(L, -2, "kind");
+	lua_pushinteger(L, stat->st_size);
+	lua_setfield(L, -2, "size");
+	int64_t ms = (int64_t)stat->st_mtim.tv_sec * 1000 + stat->st_mtim.tv_nsec / 1000000;
+	lua_pushnumber(L, (lua_Number)ms / 1000);
+	lua_setfield(L, -2, "time");
+}
+
+static void push_list(lua_State *L, const struct buf *list)
+{
+	lua_newtable(L);
+	lua_Integer count = 0;
+	for (size_t at = 0; at < list->len; at += strlen(list->data + at) + 1) {
+		lua_pushstring(L, list->data + at);
+		lua_rawseti(L, -2, ++count);
+	}
+}
+
 static int finish(lua_State *L, void *ctx)
 {
 	struct request *request = ctx;
@@ -163,8 +250,12 @@ static int finish(lua_State *L, void *ctx)
 		lua_pushlstring(L, request->data.data ? request->data.data : "", request->data.len);
 	else if (request->kind == FILE_EXISTS)
 		lua_pushboolean(L, request->exists);
+	else if (request->kind == FILE_LIST)
+		push_list(L, &request->data);
+	else if (request->kind == FILE_STAT && request->exists)
+		push_stat(L, &request->stat);
 	else
-		return 0;
+		lua_pushnil(L);
 	return 1;
 }
 
@@ -185,9 +276,12 @@ static int start(lua_State *L, enum file_kind kind)
 	struct script *script = script_of(L);
 	const char *path = luaL_checkstring(L, 1), *data = NULL;
 	size_t len = 0;
-	if (kind == FILE_WRITE || kind == FILE_APPEND)
+	if (kind == FILE_WRITE || kind == FILE_APPEND || kind == FILE_RENAME)
 		data = luaL_checklstring(L, 2, &len);
-	fiber_check_io(L, names[kind]);
+	if (data || kind == FILE_REMOVE)
+		fiber_check_effect(L, names[kind]);
+	else
+		fiber_check_io(L, names[kind]);
 	struct request *request = mem_alloc(sizeof *request);
 	request->work.data = request;
 	request->fiber = script->current;
@@ -218,11 +312,35 @@ static int file_exists(lua_State *L)
 	return start(L, FILE_EXISTS);
 }
 
+static int file_stat(lua_State *L)
+{
+	return start(L, FILE_STAT);
+}
+
+static int file_list(lua_State *L)
+{
+	return start(L, FILE_LIST);
+}
+
+static int file_remove(lua_State *L)
+{
+	return start(L, FILE_REMOVE);
+}
+
+static int file_rename(lua_State *L)
+{
+	return start(L, FILE_RENAME);
+}
+
 static const luaL_Reg functions[] = {
     {"read", file_read},
     {"write", file_write},
     {"append", file_append},
     {"exists", file_exists},
+    {"stat", file_stat},
+    {"list", file_list},
+    {"remove", file_remove},
+    {"rename", file_rename},
     {NULL, NULL},
 };
 

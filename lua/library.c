@@ -122,6 +122,7 @@ static int open_all(lua_State *L)
 	    bind_exec,
 	    bind_fiber,
 	    bind_file,
+	    bind_gpio,
 	    bind_job,
 	    bind_json,
 	    bind_kept,
@@ -133,6 +134,7 @@ static int open_all(lua_State *L)
 	    bind_tcp,
 	    bind_timer,
 	    bind_udp,
+	    bind_watch,
 	};
 	open_standard(L);
 	lua_newtable(L); /* core */

@@ -170,3 +170,8 @@ void host_commit(struct host *host)
 		ingest_commit(host->services.ingest);
 	host->pushed = 0;
 }
+
+bool host_armed(const struct host *host)
+{
+	return clock_mono_ms(host->services.clock) < host->armed_until_ms;
+}

@@ -123,5 +123,7 @@ int script_raise(lua_State *L, const struct err *err);
 int script_raise_code(lua_State *L, const struct err *err, const char *code);
 /* Hands over to the kernel what was pushed. Before anything of it can be known outside. */
 void host_commit(struct host *host);
+/* May the console's chunks do what has effects? */
+bool host_armed(const struct host *host);
 
 #endif

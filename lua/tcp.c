@@ -126,7 +126,7 @@ static struct connection *open_connection(lua_State *L, const char *function)
 {
 	struct connection *connection = luaL_checkudata(L, 1, CONNECTION);
 	struct err err;
-	fiber_check_io(L, function);
+	fiber_check_effect(L, function);
 	if (connection->stream)
 		return connection;
 	(void)err_set(&err, "%s was closed by this script", connection->name);
@@ -237,7 +237,7 @@ static int tcp_connect(lua_State *L)
 	const char *host = luaL_checkstring(L, 2);
 	int port = (int)luaL_checkinteger(L, 3);
 	int64_t timeout_ms = luaL_checkinteger(L, 4);
-	fiber_check_io(L, "tcp.connect");
+	fiber_check_effect(L, "tcp.connect");
 	struct request *request = new_request(new_connection(L, luaL_checkstring(L, 1)), timeout_ms);
 	lua_replace(L, 1); /* connection ... */
 	request->connect.until_ms = now_of(request) + timeout_ms;

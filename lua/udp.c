@@ -196,7 +196,7 @@ static int udp_connect(lua_State *L)
 	const char *host = luaL_checkstring(L, 2);
 	int port = (int)luaL_checkinteger(L, 3);
 	int64_t timeout_ms = luaL_checkinteger(L, 4);
-	fiber_check_io(L, "udp.open");
+	fiber_check_effect(L, "udp.open");
 	struct request *request = new_request(new_box(L, luaL_checkstring(L, 1)), timeout_ms);
 	lua_replace(L, 1); /* socket ... */
 	if (resolve_digits(host, port, &request->peer)) {
@@ -218,7 +218,7 @@ static int udp_bind(lua_State *L)
 	int port = (int)luaL_checkinteger(L, 3), len = sizeof(struct sockaddr_storage);
 	struct sockaddr_storage at;
 	struct err err;
-	fiber_check_io(L, "udp.open");
+	fiber_check_effect(L, "udp.open");
 	if (!resolve_digits(address, port, &at))
 		return script_fail(L, "udp.open: address must be one in digits, not \"%s\"", address);
 	struct box *box = new_box(L, luaL_checkstring(L, 1)); /* ... socket */
@@ -244,7 +244,7 @@ static int udp_send(lua_State *L)
 	size_t len;
 	const char *data = luaL_checklstring(L, 2, &len);
 	bool given = !lua_isnoneornil(L, 3);
-	fiber_check_io(L, "udp");
+	fiber_check_effect(L, "udp");
 	struct socket *socket = socket_of(L, box);
 	if (given && !resolve_digits(luaL_checkstring(L, 3), (int)luaL_checkinteger(L, 4), &to))
 		return script_fail(
@@ -341,7 +341,7 @@ static int udp_receive(lua_State *L)
 {
 	struct box *box = luaL_checkudata(L, 1, SOCKET);
 	int64_t timeout_ms = luaL_checkinteger(L, 2);
-	fiber_check_io(L, "udp");
+	fiber_check_effect(L, "udp");
 	struct socket *socket = socket_of(L, box);
 	if (socket->receiver) {
 		struct err err;

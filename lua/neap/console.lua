@@ -36,50 +36,17 @@ function _G.all(value)
 	put(output, show(value, true))
 end
 
+for name in pairs(import("later")) do
+	_G[name] = import(name) -- completion finds what is there
+end
+
 -- --- what a script does and a console does not ---
 
-for _, name in ipairs { "asset", "cron", "every", "on", "params", "policy" } do
+for _, name in ipairs { "asset", "cron", "every", "on", "params", "policy", "state" } do
 	_G[name] = function()
 		core.fail("%s: declarations belong into a script; the console reads, writes and commands what"
 			.. " scripts declare, by path", name)
 	end
-end
-
-local function refuse(name)
-	if not console.armed() then
-		core.fail("%s has effects, and the console is not armed: `:arm 5m` lets it run", name)
-	end
-end
-
--- The function, or each function of the table, refused while the console is not armed.
-local function guard(name, value)
-	if type(value) == "function" then
-		return function(...)
-			refuse(name)
-			return value(...)
-		end
-	end
-	return check.closed(name, setmetatable({}, { __index = function(_, key)
-		refuse(name .. "." .. tostring(key))
-		return value[key]
-	end }))
-end
-
--- these are made when they are first named
-for _, name in ipairs { "exec", "serial", "tcp", "udp", "modbus" } do
-	local value = _G[name]
-	if value ~= nil then
-		_G[name] = guard(name, value)
-	end
-end
-do
-	local file = import("file")
-	_G.file = check.closed("file", {
-		read = file.read,
-		exists = file.exists,
-		write = guard("file.write", file.write),
-		append = guard("file.append", file.append),
-	})
 end
 
 -- --- tasks ---

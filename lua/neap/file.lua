@@ -1,5 +1,4 @@
--- file.read, file.write, file.append, file.exists: they wait, and raise with the file's name and
--- the reason.
+-- file.read, file.write and the others: they wait, and raise with the file's name and the reason.
 local core, import = ...
 local check = import("check")
 
@@ -22,6 +21,16 @@ end
 return check.closed("file", {
 	read = reader("read"),
 	exists = reader("exists"),
+	stat = reader("stat"),
+	list = reader("list"),
+	remove = reader("remove"),
 	write = writer("write"),
 	append = writer("append"),
+	rename = function(from, to)
+		check.argument("file.rename", 1, from, "string")
+		core.file.rename(from, check.argument("file.rename", 2, to, "string"))
+	end,
+	watch = function(path, run, options)
+		return import("watch")(path, run, options)
+	end,
 })

@@ -297,6 +297,96 @@ function file.append(path, text) end
 ---@return boolean
 function file.exists(path) end
 
+---@class neap.stat
+---@field kind "file"|"folder"|"other"
+---@field size integer
+---@field time number # of the last change, in seconds since 1970
+
+--- nil if nothing is there.
+---@param path string
+---@return neap.stat?
+function file.stat(path) end
+
+--- The names in a folder, sorted.
+---@param path string
+---@return string[]
+function file.list(path) end
+
+--- A file, or an empty folder.
+---@param path string
+function file.remove(path) end
+
+--- Moves a file, in the place of what is there; whole, also after a power cut.
+---@param from string
+---@param to string
+function file.rename(from, to) end
+
+--- Calls run(path) when a file is changed, made, replaced or removed; of a folder, with a slash at
+--- the end of its name, when anything in it is. Many changes at once are one: it waits until there
+--- has been none for the time of `quiet`, "200ms" if left out. Begins when the script starts.
+---@param path string
+---@param run fun(path: string)
+---@param options? { quiet?: neap.duration }
+---@return neap.watch
+function file.watch(path, run, options) end
+
+---@class neap.watch
+local watch_methods = {}
+
+function watch_methods:close() end
+
+--- Digital inputs and outputs, by the kernel's character device. A line has the name that the board
+--- gives it ("DI1"; gpioinfo lists them), or is named by its place, "gpiochip0:12".
+---@class neap.gpio
+gpio = {}
+
+---@class neap.input_options
+---@field edge? "rising"|"falling"|"both" # what run is called at: "both"
+---@field debounce? neap.duration # the line has to be at rest for so long: 0
+---@field active_low? boolean # on is the low level: false
+---@field bias? "as is"|"up"|"down"|"off" # the pull resistor: "as is"
+--- Called at each edge, in order, one after the other: the level after it, its time by the kernel,
+--- in seconds since 1970, and how many edges it stands for (above 1 if there were more than the
+--- kernel had room for).
+---@field run? fun(on: boolean, time: number, edges: integer)
+
+--- An input. With `run` it is watched from the script's start on; if the line is not there, or is
+--- gone later, that is told once, and it is tried again.
+---@param name string
+---@param options? neap.input_options
+---@return neap.input
+function gpio.input(name, options) end
+
+---@class neap.input
+local input_methods = {}
+
+---@return boolean
+function input_methods:get() end
+
+--- The edges since it was opened.
+---@return integer
+function input_methods:count() end
+
+function input_methods:close() end
+
+--- An output, which is taken when it is first set.
+---@param name string
+---@param options? { active_low?: boolean }
+---@return neap.output
+function gpio.output(name, options) end
+
+---@class neap.output
+local output_methods = {}
+
+---@param on boolean
+function output_methods:set(on) end
+
+--- As it was set last; nil before that.
+---@return boolean?
+function output_methods:get() end
+
+function output_methods:close() end
+
 ---@class neap.serial_options
 ---@field port string # the path of the device
 ---@field speed? integer # 9600

@@ -16,8 +16,8 @@ local absent = {
 		execute = "use exec{...}",
 		exit = "return from the handler, or raise an error()",
 		getenv = "use params{...}, and ${NAME} in neap.yaml",
-		remove = "use file.write to replace a file",
-		rename = "use file.write, which replaces a file as a whole",
+		remove = "use file.remove",
+		rename = "use file.rename",
 		tmpname = "use file.write, which replaces a file as a whole",
 		setlocale = "numbers and texts have no locale here",
 	},
@@ -113,8 +113,7 @@ function _G.require(name)
 	return loaded[name]
 end
 
--- What few scripts use takes memory only where it is used: it is made when it is first named.
-local later = { exec = true, modbus = true, serial = true, state = true, tcp = true, udp = true }
+local later = import("later")
 
 local function all_names()
 	local names = {}

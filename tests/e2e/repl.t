@@ -35,6 +35,7 @@ my @table = (
     ['while true do end', 1, qr/^$/, qr/more than its budget/],
     ['sleep(0.01) return "slept"', 0, qr/^"slept"\n$/, qr/^$/],
     ['asset("x")', 1, qr/^$/, qr/declarations belong into a script/],
+    ['state{ n = 1 }', 1, qr/^$/, qr/state: declarations belong into a script/],
     ['local t = {} for i = 1, 1000 do t[i] = i end return t', 0, qr/\.\.\. 960 more/, qr/^$/],
     ['read "machine.temperature"', 0, qr/^23\.5\n$/, qr/decoded +read machine\.temperature \(machine\.lua:2\)\n +handler +[\d.]+ ms\n.*\n +body +.*machine\.temperature.*23\.5.*\n +published no/],
     ['read "machine.temprature"', 1, qr/^$/, qr/did you mean "machine\.temperature"/],
@@ -43,6 +44,15 @@ my @table = (
     ['write("machine.threshold", 900)', 1, qr/^$/, qr/900 is above its maximum 100/],
     ['command("machine.reset", { delay = 3 })', 0, qr/^$/, qr/command machine\.reset delay=3 \(machine\.lua:5\)\n +stopped/],
     ['file.write("/tmp/never-written-by-neap", "x")', 1, qr/^$/, qr/not armed: `:arm 5m`/],
+    ['exec("touch /tmp/never-written-by-neap")', 1, qr/^$/, qr/exec has effects, and the console is not armed: `:arm 5m`/],
+    ['gpio.output("DO1"):set(true)', 1, qr/^$/, qr/gpio\.output has effects, .*not armed/],
+    ['file.remove("/tmp/never-written-by-neap")', 1, qr/^$/, qr/file\.remove has effects, .*not armed/],
+    ['file.watch("/tmp/", print)', 1, qr/^$/, qr/file\.watch has effects, .*not armed/],
+    ['tcp.connect{ host = "127.0.0.1", port = 9 }', 1, qr/^$/, qr/tcp\.connect has effects, .*not armed/],
+    ['udp.open{ listen = 0 }', 1, qr/^$/, qr/udp\.open has effects, .*not armed/],
+    ['serial.open{ port = "/dev/null" }:write("x")', 1, qr/^$/, qr/serial has effects, .*not armed/],
+    ['modbus.tcp{ host = "127.0.0.1" }:coils(1, 1)', 1, qr/^$/, qr/modbus has effects, .*not armed/],
+    ['#file.list("/") > 3 and file.stat("/").kind', 0, qr/^"folder"\n$/, qr/^$/],
     ['task \'[{"uid":"u1","read":["machine.temperature"]}]\'', 0, qr/^true\n$/, qr/datapoint +machine\.temperature = 23\.5/],
     ['task \'[{"uid":"u1","reed":[]}]\'', 1, qr/^false\n"/, qr/refused/],
 );
@@ -83,10 +93,16 @@ like($out, qr/^26\n/, 'the value in force');
 like($err, qr/published .*machine\.threshold.*26/, 'what was published');
 like($neap->log, qr/reset ran\s+4/, 'the command ran');
 like($neap->log, qr/console: armed for 1m by \w+/, 'who armed it is in the log');
+($status, $out, $err) = run_neap_input("run, s = exec, udp.open{ listen = 0 }\nrun{ 'echo', 7 }.out\n");
+is_deeply([ $status, $out ], [ 0, qq("7\\n"\n) ], 'programs run') or diag($err);
 wait_for(sub { grep { /machine\.threshold.*26/ } $sub->payloads }, 10, 'the written value');
 run_neap_input(":arm off\n");
 ($status, $out, $err) = repl('-e', "command('machine.reset', { delay = 5 })");
 like($err, qr/not armed/, 'and no more');
+($status, $out, $err) = repl('-e', "run{ 'echo', 7 }");
+like($err, qr/exec has effects, .*not armed/, 'by a name given while it was armed neither');
+($status, $out, $err) = repl('-e', "s:send('x', '127.0.0.1', 9)");
+like($err, qr/udp has effects, .*not armed/, 'nor with what was opened then');
 
 # --- who hangs up ends the chunk ---
 my $held = start_program({ name => 'held' }, $ENV{NEAP_BIN} // root_dir() . '/build/rel/neap', 'repl', '-c', $config, '-e', 'sleep(600)');

@@ -1,0 +1,287 @@
+/* Scripts that are told of what happens outside, in real time: files that change, GPIO lines that
+ * move (tests/fault/gpio_preload.c: the program starts itself again under it). */
+#include <dlfcn.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "host_fixture.h"
+
+#include "lua/script.h"
+
+static void (*move_line)(int chip, int line, bool high, uint64_t time_ns);
+static void (*lose)(int events);
+static void (*unplug)(int chip, int line);
+static bool (*level)(int chip, int line);
+
+static int setup(void **state)
+{
+	(void)world_setup(state);
+	world_real(*state);
+	move_line(0, 0, false, 0);
+	move_line(0, 1, false, 0);
+	return 0;
+}
+
+/* Starts the script "machine", in which %DIR stands for the world's folder. */
+static void start(struct world *world, const char *script)
+{
+	struct buf text = {0};
+	for (const char *p = script; *p; p++) {
+		if (strncmp(p, "%DIR", 4) != 0) {
+			buf_char(&text, *p);
+			continue;
+		}
+		buf_text(&text, world->dir);
+		p += 3;
+	}
+	world_start(world, buf_str(&text));
+	buf_free(&text);
+}
+
+static size_t count_logged(struct world *world, const char *text)
+{
+	size_t count = 0;
+	const char *at = buf_str(&world->log);
+	while ((at = strstr(at, text))) {
+		at += strlen(text);
+		count++;
+	}
+	return count;
+}
+
+static void run_a_while(struct world *world, int64_t ms)
+{
+	int64_t until = clock_io_ms() + ms;
+	while (clock_io_ms() < until) {
+		(void)uv_run(&world->loop, UV_RUN_NOWAIT);
+		(void)usleep(500);
+	}
+}
+
+/* --- files --- */
+
+static void a_file_that_changes_is_told(void **state)
+{
+	struct world *world = *state;
+	world_file(world, "other", "");
+	start(world, "file.watch('%DIR/level', function(path)\n"
+	             "  log.info('changed', path:match('[^/]+$'), (try(file.read, path)))\n"
+	             "end, { quiet = '50ms' })\n"
+	             "on('start', function() sleep(0) log.info('ready') end)");
+	world_wait(world, "ready");
+	world_file(world, "level", "1"); /* replaced as a whole, as file.write does */
+	world_wait(world, "changed level 1\n");
+	world_file(world, "level", "2");
+	world_wait(world, "changed level 2\n");
+	world_file(world, "other", "3");
+	run_a_while(world, 150);
+	assert_false(world_logged(world, "changed other"));
+	char path[200];
+	(void)snprintf(path, sizeof path, "%s/level", world->dir);
+	assert_int_equal(unlink(path), 0);
+	world_wait(world, "changed level nil\n");
+}
+
+static void many_changes_are_one(void **state)
+{
+	struct world *world = *state;
+	start(world,
+	    "local w = file.watch('%DIR/', function() log.info('changed') end, { quiet = 1 })\n"
+	    "on('disconnected', function() w:close() log.info('closed') end)\n"
+	    "on('start', function() sleep(0) log.info('ready') end)");
+	world_wait(world, "ready");
+	for (int i = 0; i < 20; i++)
+		world_file(world, "a", "x");
+	world_wait(world, "changed\n");
+	run_a_while(world, 100);
+	assert_int_equal(count_logged(world, "changed\n"), 1);
+	script_host()->event(world->host, "disconnected", NULL);
+	world_wait(world, "closed\n");
+	world_file(world, "a", "y");
+	run_a_while(world, 100);
+	assert_int_equal(count_logged(world, "changed\n"), 1);
+}
+
+static void a_watch_that_cannot_be(void **state)
+{
+	struct world *world = *state;
+	start(world, "file.watch('/no/such/file', print)\n"
+	             "on('start', function() log.info(try(file.watch, '/no/such/file', print)) end)");
+	world_wait(world, "error script.machine: on \"start\": file.watch: /no/such/: No such file");
+	world_wait(world, "nil file.watch: /no/such/: No such file or directory ENOENT\n");
+}
+
+static void files_are_listed_moved_and_removed(void **state)
+{
+	struct world *world = *state;
+	start(world,
+	    "on('start', function()\n"
+	    "  local d = '%DIR/scripts/'\n"
+	    "  file.write(d .. 'b.txt', 'four') file.write(d .. 'a.txt', '')\n"
+	    "  log.info('A', table.concat(file.list(d), ' '))\n"
+	    "  local s = file.stat(d .. 'b.txt')\n"
+	    "  log.info('B', s.kind, s.size, math.abs(s.time - now()) < 100, file.stat(d).kind)\n"
+	    "  log.info('C', file.stat(d .. 'c.txt'), try(file.rename, d .. 'c.txt', d .. 'd.txt'))\n"
+	    "  file.rename(d .. 'b.txt', d .. 'a.txt')\n"
+	    "  log.info('D', file.read(d .. 'a.txt'), file.exists(d .. 'b.txt'))\n"
+	    "  file.remove(d .. 'a.txt')\n"
+	    "  log.info('E', try(file.remove, d .. 'a.txt'))\n"
+	    "  log.info('F', try(file.list, '/no/such'))\n"
+	    "  log.info('G', try(file.remove, d))\n"
+	    "  log.info('done') end)");
+	world_wait(world, "machine: done\n");
+	assert_logged(world, "A a.txt b.txt lib machine.lua\n");
+	assert_logged(world, "B file 4 true folder\n");
+	assert_logged(world, "C nil nil file.rename: /");
+	assert_logged(world, "c.txt: No such file or directory ENOENT\n");
+	assert_logged(world, "D four false\n");
+	assert_logged(world, "E nil file.remove: /");
+	assert_logged(world, "F nil file.list: /no/such: No such file or directory ENOENT\n");
+	assert_logged(world, "ENOTEMPTY\n");
+}
+
+/* --- GPIO --- */
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+static void edges_come_in_order_with_their_time(void **state)
+{
+	struct world *world = *state;
+	start(world,
+	    "local input = gpio.input('DI1', { debounce = '5ms', run = function(on, t, edges)\n"
+	    "  sleep(0.02)\n" /* the next come meanwhile */
+	    "  log.info('edge', on, math.abs(now() - t - 2) < 60 and now() - t > 1.9, edges) end })\n"
+	    "local other = gpio.input('DI2', { active_low = true })\n"
+	    "on('start', function() log.info('ready', input:get(), other:get(), input:count()) end)\n"
+	    "on('connected', function() log.info('count', input:count()) end)");
+	world_wait(world, "ready false true 0\n");
+	for (int i = 0; i < 4; i++)
+		move_line(0, 0, i % 2 == 0, now_ns() - 2000000000);
+	lose(2); /* the kernel has no room for the next two */
+	for (int i = 0; i < 3; i++)
+		move_line(0, 0, i % 2 == 0, now_ns() - 2000000000);
+	world_wait(world, "edge true true 3\n");
+	assert_logged(world, "edge true true 1\ninfo script.machine: edge false true 1\n"
+	                     "info script.machine: edge true true 1\n"
+	                     "info script.machine: edge false true 1\n"
+	                     "info script.machine: edge true true 3\n");
+	script_host()->event(world->host, "connected", NULL);
+	world_wait(world, "count 7\n");
+}
+
+static void a_line_that_goes_comes_back(void **state)
+{
+	struct world *world = *state;
+	start(world, "gpio.input('gpiochip1:0', { edge = 'rising', run = function(on) log.info('edge', "
+	             "on) end })\n"
+	             "on('start', function() sleep(0) log.info('ready') end)");
+	world_wait(world, "ready");
+	unplug(1, 0);
+	world_wait(world, "error script.machine: GPIO line gpiochip1:0 is gone: No such device\n");
+	world_wait(world, "info script.machine: gpio gpiochip1:0: is there again\n");
+	move_line(1, 0, false, now_ns());
+	move_line(1, 0, true, now_ns());
+	world_wait(world, "edge true\n");
+}
+
+static void a_line_that_is_not_there_is_told_once(void **state)
+{
+	struct world *world = *state;
+	start(world, "gpio.input('NOPE', { run = print })\n"
+	             "on('start', function() sleep(1.5) log.info('later') end)");
+	world_wait(world, "later");
+	assert_logged(world, "error script.machine: ");
+	assert_int_equal(count_logged(world, "NOPE"), 1);
+}
+
+static void outputs_are_taken_when_they_are_set(void **state)
+{
+	struct world *world = *state;
+	start(world, "local out = gpio.output('DO1')\n"
+	             "on('start', function()\n"
+	             "  log.info('A', out:get()) out:set(true) log.info('B', out:get())\n"
+	             "  log.info('C', try(out.set, out, 1))\n"
+	             "  local led = gpio.output('LED') log.info('D', try(led.set, led, true)) end)\n"
+	             "on('connected', function() out:set(false) out:close()\n"
+	             "  log.info('E', try(out.set, out, true)) end)");
+	world_wait(world, "D nil ");
+	assert_logged(world, "A nil\n");
+	assert_logged(world, "B true\n");
+	assert_logged(world, "C nil machine.lua:4: gpio:set: argument 1 must be true or false, not 1");
+	assert_logged(world, "LED");
+	assert_true(level(0, 2));
+	script_host()->event(world->host, "connected", NULL);
+	world_wait(world, "E nil gpio DO1 was closed by this script EBADF\n");
+	assert_false(level(0, 2));
+}
+
+static void wrong_use_is_found_by_check(void **state)
+{
+	static const char *const cases[][2] = {
+	    {"gpio.input('DI1', { edge = 'up', run = print })", "gpio DI1: edge must be \"both\","},
+	    {"gpio.input('DI1', { debounce = '5ms' })", "gpio DI1: edge and debounce are for run"},
+	    {"gpio.input('DI1', { bais = 'up' })",
+	        "there is no field \"bais\" (did you mean \"bias\"?)"},
+	    {"gpio.input('DI1'):get()", "gpio.input is not there while the script loads"},
+	    {"gpio.output('DO1'):set(true)", "gpio.output is not there while the script loads"},
+	    {"file.watch('/tmp/x')", "file.watch: argument 2 is missing"},
+	};
+	struct world *world = *state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		world_script(world, "machine.lua", cases[i][0]);
+		world_open(world);
+		assert_has(world_problems(world), cases[i][1]);
+		world_close(world);
+	}
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, world_teardown)
+
+static int start_again(const char *self, const char *preload)
+{
+	char path[512];
+	(void)snprintf(path, sizeof path, "%s/tests/gpio_preload.so", getenv("NEAP_BUILD"));
+	/* valgrind has something there too */
+	if ((preload && strstr(preload, path)) || setenv("LD_PRELOAD", path, 1) < 0) {
+		(void)fprintf(stderr, "test_host_feed: %s does not load\n", path);
+		return 1;
+	}
+	(void)execl("/bin/sh", "sh", "-c", "exec $NEAP_RUN \"$0\"", self, (char *)NULL);
+	return 1;
+}
+
+int main(int argc, char **argv)
+{
+	(void)argc;
+	const struct CMUnitTest tests[] = {
+	    TEST(a_file_that_changes_is_told),
+	    TEST(many_changes_are_one),
+	    TEST(a_watch_that_cannot_be),
+	    TEST(files_are_listed_moved_and_removed),
+	    TEST(edges_come_in_order_with_their_time),
+	    TEST(a_line_that_goes_comes_back),
+	    TEST(a_line_that_is_not_there_is_told_once),
+	    TEST(outputs_are_taken_when_they_are_set),
+	    TEST(wrong_use_is_found_by_check),
+	};
+	*(void **)&move_line = dlsym(RTLD_DEFAULT, "fake_gpio_move");
+	*(void **)&lose = dlsym(RTLD_DEFAULT, "fake_gpio_lose");
+	*(void **)&unplug = dlsym(RTLD_DEFAULT, "fake_gpio_unplug");
+	*(void **)&level = dlsym(RTLD_DEFAULT, "fake_gpio_level");
+	if (!move_line)
+		return start_again(argv[0], getenv("LD_PRELOAD"));
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
