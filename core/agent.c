@@ -6,6 +6,7 @@
 #include "core/fileio.h"
 #include "core/inbox.h"
 #include "core/log.h"
+#include "core/losses.h"
 #include "core/mem.h"
 #include "core/mqtt.h"
 #include "core/notes.h"
@@ -46,6 +47,7 @@ struct agent {
 	struct store *settings;
 	struct self *self; /* NULL: agent.asset names none */
 	struct ingest *ingest;
+	struct losses *losses;
 	struct buses *buses;
 	struct mqtt *mqtt;
 	struct uplink *uplink;
@@ -54,7 +56,6 @@ struct agent {
 	struct control *control;
 	int64_t started_ms;
 	int64_t stop_deadline_ms;
-	uint64_t lost; /* of all queues, when the scripts were last told */
 	bool stopping;
 	bool settings_reported;
 };
@@ -159,20 +160,6 @@ static const struct mqtt_events mqtt_events = {
 
 /* --- once a second --- */
 
-static uint64_t losses(const struct agent *agent)
-{
-	uint64_t sum = 0;
-
-	for (struct queue *queue = queue_next(agent->queues, NULL); queue;
-	     queue = queue_next(agent->queues, queue)) {
-		struct queue_figures figures = queue_figures(queue);
-
-		for (int reason = 0; reason < LOSS_REASONS; reason++)
-			sum += figures.lost[reason];
-	}
-	return sum;
-}
-
 static void watch_clock(struct agent *agent)
 {
 	struct clock_change change = clock_poll(agent->clock);
@@ -193,15 +180,14 @@ static void watch_clock(struct agent *agent)
 static void on_tick(uv_timer_t *timer)
 {
 	struct agent *agent = timer->data;
-	uint64_t lost = losses(agent);
+	bool connected = mqtt_status(agent->mqtt)->state == LINK_CONNECTED;
 
 	watch_clock(agent);
 	inbox_tick(agent->inbox);
 	notes_disk(agent->notes, agent->queues);
 	events_tick(agent->events);
-	if (lost > agent->lost)
+	if (losses_tick(agent->losses, connected))
 		agent->ops->event(agent->host, "full", "samples were lost");
-	agent->lost = lost;
 }
 
 /* --- the control socket --- */
@@ -405,6 +391,12 @@ static int open_parts(struct agent *agent, struct err *err)
 		return -1;
 	agent->buses = buses_open(&agent->loop, agent->clock);
 	agent->ingest = ingest_new(agent->clock, agent->queues, agent->policies, on_committed, agent);
+	agent->losses = losses_new(&(struct losses_parts){.state_dir = config->state.dir,
+	    .clock = agent->clock,
+	    .queues = agent->queues,
+	    .ingest = agent->ingest,
+	    .self = agent->self,
+	    .events = agent->events});
 	agent->inbox = inbox_new(agent->clock, config, agent->catalog, agent->ingest, err);
 	if (!agent->inbox)
 		return -1;
@@ -471,7 +463,6 @@ static void start(struct agent *agent)
 {
 	load_scripts(agent);
 	watch_signals(agent);
-	agent->lost = losses(agent);
 	mqtt_start(agent->mqtt);
 	agent->ops->start(agent->host);
 	inbox_replay(agent->inbox);
@@ -491,6 +482,7 @@ static void close_parts(struct agent *agent)
 	inbox_free(agent->inbox);
 	ingest_free(agent->ingest);
 	queue_set_close(agent->queues);
+	losses_free(agent->losses);
 	self_free(agent->self);
 	catalog_free(agent->catalog);
 	policies_free(agent->policies);

@@ -19,7 +19,10 @@ struct self {
 	struct store *settings;
 	void (*changed)(void *ctx);
 	void *ctx;
-	char *shown; /* the policies that have settings, by name, each with a newline */
+	char *lost;              /* the path ASSET.lost */
+	char *lost_text;         /* its value, or NULL */
+	struct stamp lost_stamp; /* and time */
+	char *shown;             /* the policies that have settings, by name, each with a newline */
 };
 
 /* --- a setting --- */
@@ -132,12 +135,30 @@ static int apply(struct self *self, const struct job *job, const struct field *f
 	return rc;
 }
 
+static void answer_lost(const struct self *self, struct job *job)
+{
+	struct sample sample = {.path = self->lost, .time = self->lost_stamp};
+
+	if (!self->lost_text) {
+		job->done(job, false, NULL, 0, "nothing was lost since the agent's start");
+		return;
+	}
+	sample.value = (struct value){
+	    .type = VALUE_STRING, .text = {.data = self->lost_text, .len = strlen(self->lost_text)}};
+	job->done(job, true, &sample, 1, NULL);
+}
+
 static void start(struct owner *owner, struct job *job)
 {
 	struct self *self = (struct self *)owner; /* its first member */
 	const struct policy *policy;
 	struct field field;
 	struct err err = {0};
+
+	if (strcmp(job->path, self->lost) == 0) {
+		answer_lost(self, job);
+		return;
+	}
 
 	must(parse(self, job->path, &field));
 	policy = policies_find(self->policies, field.policy);
@@ -173,6 +194,20 @@ static void declare(struct self *self, struct draft *draft, const struct policy 
 	}
 }
 
+static void declare_lost(struct self *self, struct draft *draft)
+{
+	struct err err;
+	struct entry entry = {.path = self->lost,
+	    .kind = ENTRY_VARIABLE,
+	    .type = VALUE_STRING,
+	    .label = "Samples lost",
+	    .policy = POLICY_ANSWERS,
+	    .where = "agent.asset"};
+
+	if (draft_add(draft, &entry, &err) < 0)
+		log_error("agent", "%s", err.text);
+}
+
 /* What reports and answers go through is not the server's to change. */
 static bool is_shown(const struct policy *policy)
 {
@@ -185,6 +220,7 @@ static void install(struct self *self)
 	struct problems problems = {0};
 
 	draft_asset(draft, self->asset, "neap");
+	declare_lost(self, draft);
 	for (const struct policy *policy = NULL; (policy = policies_next(self->policies, policy));) {
 		if (is_shown(policy))
 			declare(self, draft, policy);
@@ -212,6 +248,21 @@ void self_refresh(struct self *self)
 	buf_free(&names);
 }
 
+/* --- losses --- */
+
+int self_report_lost(struct self *self, struct ingest *ingest, const char *text, struct err *err)
+{
+	const struct entry *entry = catalog_find(self->catalog, self->lost);
+	struct value value = {.type = VALUE_STRING, .text = {.data = text, .len = strlen(text)}};
+
+	free(self->lost_text);
+	self->lost_text = mem_strdup(text);
+	self->lost_stamp = clock_stamp(self->clock);
+	if (!entry || entry->owner != &self->owner)
+		return err_set(err, "%s is not declared: losses cannot be reported", self->lost);
+	return ingest_push(ingest, entry, &value, &self->lost_stamp, err) < 0 ? -1 : 0;
+}
+
 /* --- the start --- */
 
 static void take_stored(void *ctx, const char *key, const struct value *value)
@@ -237,6 +288,7 @@ struct self *self_new(const char *asset, const struct clock *clock, struct catal
     struct policies *policies, struct store *settings, void (*changed)(void *ctx), void *ctx)
 {
 	struct self *self = mem_alloc(sizeof(*self));
+	struct buf path = {0};
 
 	*self = (struct self){
 	    .owner = {.name = "agent.asset", .start = start},
@@ -248,6 +300,9 @@ struct self *self_new(const char *asset, const struct clock *clock, struct catal
 	    .changed = changed,
 	    .ctx = ctx,
 	};
+	buf_printf(&path, "%s.lost", asset);
+	self->lost = mem_strdup(buf_str(&path));
+	buf_free(&path);
 	if (settings)
 		store_each(settings, take_stored, self);
 	return self;
@@ -260,5 +315,7 @@ void self_free(struct self *self)
 	catalog_remove(self->catalog, &self->owner);
 	free(self->asset);
 	free(self->shown);
+	free(self->lost);
+	free(self->lost_text);
 	free(self);
 }

@@ -1,13 +1,15 @@
 /*
  * The agent as an asset of its own, if agent.asset names it: each field of each policy is a setting
  * that the server can read and write, ASSET.policy.NAME.FIELD. A value that was written is kept in
- * the store and laid over what scripts and neap.yaml say. Loop thread.
+ * the store and laid over what scripts and neap.yaml say. What was lost is a variable, ASSET.lost
+ * (losses.h). Loop thread.
  */
 #ifndef NEAP_CORE_SELF_H
 #define NEAP_CORE_SELF_H
 
 #include "core/catalog.h"
 #include "core/clock.h"
+#include "core/ingest.h"
 #include "core/policies.h"
 #include "core/store.h"
 
@@ -20,5 +22,7 @@ struct self *self_new(const char *asset, const struct clock *clock, struct catal
 void self_free(struct self *self); /* takes its settings out of the catalog; NULL is fine */
 /* The settings follow what policies there are: at the start, and whenever scripts change them. */
 void self_refresh(struct self *self);
+/* Sends it as the present value of ASSET.lost, at once: by the policy "answers". */
+int self_report_lost(struct self *self, struct ingest *ingest, const char *text, struct err *err);
 
 #endif
