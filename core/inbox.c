@@ -144,11 +144,14 @@ static void on_done(void *ctx, const char *why)
 
 /* --- the beginning of a task --- */
 
+/* A read or a write runs again after a crash, started or not: the file need not know. */
 static void on_started(void *ctx)
 {
 	struct pending *pending = ctx;
+	enum task_kind kind = pending->task->kind;
 
-	journal_set(pending->inbox->journal, pending->task->uid, JOURNAL_STARTED, "");
+	if (kind == TASK_COMMAND || kind == TASK_SWINSTALL)
+		journal_set(pending->inbox->journal, pending->task->uid, JOURNAL_STARTED, "");
 }
 
 static void on_answered(void *ctx, const struct sample *sample)

@@ -5,9 +5,9 @@
  *   paho's thread: inbox_arrived (one write to the intake file) -> PUBACK -> loop: inbox_message ->
  * executor -> answers, acknowledgement -> intake trimmed
  *
- * A uid is accepted, started, done in the journal. After a crash what was accepted or started runs
- * again, but for a started command that is not repeatable: it is answered "interrupted". A uid that
- * was done comes again with the same acknowledgement.
+ * A uid is accepted, started (a command or an install) and done in the journal. After a crash what
+ * was accepted or started runs again, but for a started command that is not repeatable: it is
+ * answered "interrupted". A uid that was done comes again with the same acknowledgement.
  */
 #ifndef NEAP_CORE_INBOX_H
 #define NEAP_CORE_INBOX_H
