@@ -10,7 +10,7 @@ use Test::More;
 my $dir = temp_dir();
 my $broker = start_broker();
 my $sub    = subscribe($broker, topic => '+/messages/json');
-my $neap   = start_neap(write_config($broker, more => "params: { a: { dir: $dir }, b: { dir: $dir } }\n",
+my $neap   = start_neap(write_config($broker, more => "payload: { timestamps: ms }\nparams: { a: { dir: $dir }, b: { dir: $dir } }\n",
     scripts => { 'a.lua' => <<'A', 'b.lua' => <<'B', 'c.lua' => <<'C' }));
 local cfg = params { dir = "" }
 policy("now", { flush = "now" })
