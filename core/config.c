@@ -110,6 +110,26 @@ const struct config_key *config_keys(void)
 
 /* --- the keys that are more than a value --- */
 
+static bool is_tls(const char *url)
+{
+	return strncmp(url, "ssl:", 4) == 0;
+}
+
+/* What the link cannot do, of a good address in a list that begins with `first`. */
+static void check_url(const struct config_reader *reader, const struct config_node *node,
+    const char *url, const char *first)
+{
+	if (is_tls(url) != is_tls(first))
+		config_tree_error(&reader->source, node,
+		    "%s and %s are mixed: a list is either all tcp:// or all ssl://, so that the password "
+		    "never leaves without TLS where TLS is wanted",
+		    first, url);
+	else if (is_tls(url) && strchr(url, '['))
+		config_tree_error(&reader->source, node,
+		    "over TLS an IPv6 address cannot be checked against the certificate: write the "
+		    "broker's name");
+}
+
 static const char *read_url(struct config_reader *reader, struct config_node *node)
 {
 	struct err err = {0};
@@ -130,11 +150,15 @@ static void read_urls(struct config_reader *reader, struct config_node *node)
 	const char **urls = arena_alloc(reader->source.arena, (count + 1) * sizeof *urls);
 	config->broker.urls = urls;
 
-	if (node->kind != CONFIG_LIST)
-		*urls = read_url(reader, node);
-	for (struct config_node *item = node->kind == CONFIG_LIST ? first : NULL; item != NULL;
-	     item = item->next)
-		*urls++ = read_url(reader, item);
+	count = 0;
+	for (struct config_node *item = first; item != NULL;
+	     item = node->kind == CONFIG_LIST ? item->next : NULL) {
+		const char *url = read_url(reader, item);
+		if (url == NULL)
+			continue;
+		urls[count++] = url;
+		check_url(reader, item, url, urls[0]);
+	}
 	if (first == NULL)
 		config_tree_error(&reader->source, node, "the list is empty: name a broker");
 }

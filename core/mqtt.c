@@ -460,36 +460,9 @@ static void on_destroyed(void *ctx)
 
 static const struct bridge_calls bridge_calls = {.event = on_event, .arrived = on_arrived};
 
-static bool is_tls(const char *url)
-{
-	return strncmp(url, "ssl:", 4) == 0;
-}
-
-/* What paho cannot do. */
-static int check_urls(const struct config *config, struct err *err)
-{
-	const char *const *urls = config->broker.urls;
-
-	for (size_t i = 0; urls[i]; i++) {
-		if (is_tls(urls[i]) != is_tls(urls[0]))
-			return err_set(err,
-			    "broker.url: %s and %s are mixed: a list is either all tcp:// or all ssl://, so "
-			    "that the password never leaves without TLS where TLS is wanted",
-			    urls[0], urls[i]);
-		if (is_tls(urls[i]) && strchr(urls[i], '['))
-			return err_set(err,
-			    "broker.url: %s: over TLS an IPv6 address cannot be checked against the "
-			    "certificate: write the broker's name",
-			    urls[i]);
-	}
-	return 0;
-}
-
 struct mqtt *mqtt_new(uv_loop_t *loop, struct clock *clock, const struct config *config,
     const struct mqtt_events *events, void *ctx, struct err *err)
 {
-	if (check_urls(config, err) != 0)
-		return NULL;
 	struct mqtt *mqtt = mem_alloc(sizeof *mqtt);
 	int64_t min_ms = config->broker.reconnect_min_ms;
 

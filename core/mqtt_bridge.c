@@ -34,7 +34,7 @@
  * - A connect asked for while another, or a disconnect, is still queued is dropped: it
  *   returns an error and nothing calls back.
  * - Once a handle has spoken TLS it speaks TLS to every address: a list of both kinds is refused
- *   where the addresses come in (mqtt.c).
+ *   where the addresses come in (config.c).
  * - http_proxy in the environment redirects MQTT. Its threads inherit the signal mask of whoever
  *   connects first, and would run our handlers.
  * - An encrypted key without a password makes OpenSSL ask on the terminal, inside the mutex: an

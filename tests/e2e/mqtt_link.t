@@ -125,9 +125,6 @@ subtest 'what a field engineer may get wrong' => sub {
         $probe->tell('stop');
         is($probe->wait_end, 0, "$name: a clean end");
     }
-    my ($status, $out) = run_command(tool('mqtt_probe'), 'url=tcp://a:1', 'url=ssl://b:2');
-    is($status, 1, 'TLS and none in one list');
-    like($out, qr/^error broker\.url: tcp:\/\/a:1 and ssl:\/\/b:2 are mixed/, 'is refused at the start');
 };
 
 subtest 'a refusal is tried again seldom, and at once when told' => sub {

@@ -212,6 +212,23 @@ static void names_and_addresses_are_checked(void **unused)
 	CHECK_CASES(cases);
 }
 
+static void addresses_go_together(void **unused)
+{
+	(void)unused;
+	static const struct bad_case cases[] = {
+	    {"device: { serial: A }\nbroker:\n  url: [ http://x, tcp://a, ssl://b, \"tcp://[::1]\" ]\n",
+	        "t.yaml:3:10: broker.url: the scheme must be tcp:// or ssl:// (mqtt:// and mqtts:// "
+	        "mean the same), not \"http://\"\n"
+	        "t.yaml:3:29: broker.url: tcp://a:1883 and ssl://b:8883 are mixed: a list is either "
+	        "all tcp:// or all ssl://, so that the password never leaves without TLS where TLS is "
+	        "wanted\n"},
+	    {"device: { serial: A }\nbroker: { url: \"ssl://[::1]\" }\n",
+	        "t.yaml:2:16: broker.url: over TLS an IPv6 address cannot be checked against the "
+	        "certificate: write the broker's name\n"},
+	};
+	CHECK_CASES(cases);
+}
+
 static void policies_and_params_are_checked(void **unused)
 {
 	(void)unused;
@@ -415,7 +432,7 @@ static void defaults_hold(void **unused)
 static const char every_key[] =
     "device: { serial: 0042 }\n"
     "broker:\n"
-    "  url: [ \"ssl://a\", \"mqtts://${NEAP_TEST_HOST}:1\", \"mqtt://[::1]\", tcp://c_d:65535 "
+    "  url: [ \"tcp://a\", \"mqtt://${NEAP_TEST_HOST}:1\", \"mqtt://[::1]\", tcp://c_d:65535 "
     "]\n"
     "  username: true\n"
     "  client_id: a/b\n"
@@ -444,8 +461,8 @@ static void every_key_of_the_link_is_read(void **unused)
 	assert_int_equal(setenv("NEAP_TEST_HOST", "b.example", 1), 0);
 	struct config *config = load_good("conf/neap.yaml", every_key);
 	assert_string_equal(config->device.serial, "0042");
-	assert_string_equal(config->broker.urls[0], "ssl://a:8883");
-	assert_string_equal(config->broker.urls[1], "ssl://b.example:1");
+	assert_string_equal(config->broker.urls[0], "tcp://a:1883");
+	assert_string_equal(config->broker.urls[1], "tcp://b.example:1");
 	assert_string_equal(config->broker.urls[2], "tcp://[::1]:1883");
 	assert_string_equal(config->broker.urls[3], "tcp://c_d:65535");
 	assert_null(config->broker.urls[4]);
@@ -495,6 +512,16 @@ static void every_other_key_is_read(void **unused)
 	assert_int_equal(config->log.level, LOG_LEVEL_DEBUG);
 	assert_int_equal(config->log.target, LOG_TARGET_SYSLOG);
 	assert_string_equal(config->agent_asset, "neap");
+	config_free(config);
+}
+
+static void schemes_have_their_ports(void **unused)
+{
+	(void)unused;
+	struct config *config = load_good(
+	    "t.yaml", "device: { serial: A }\nbroker: { url: [ \"ssl://a\", \"mqtts://b:1\" ] }\n");
+	assert_string_equal(config->broker.urls[0], "ssl://a:8883");
+	assert_string_equal(config->broker.urls[1], "ssl://b:1");
 	config_free(config);
 }
 
@@ -680,6 +707,7 @@ int main(void)
 	    cmocka_unit_test(keys_and_shapes_are_checked),
 	    cmocka_unit_test(values_are_checked),
 	    cmocka_unit_test(names_and_addresses_are_checked),
+	    cmocka_unit_test(addresses_go_together),
 	    cmocka_unit_test(policies_and_params_are_checked),
 	    cmocka_unit_test(the_environment_is_expanded),
 	    cmocka_unit_test(syntax_errors_say_what_to_do),
@@ -687,6 +715,7 @@ int main(void)
 	    cmocka_unit_test(defaults_hold),
 	    cmocka_unit_test(every_key_of_the_link_is_read),
 	    cmocka_unit_test(every_other_key_is_read),
+	    cmocka_unit_test(schemes_have_their_ports),
 	    cmocka_unit_test(the_dialect_picks_defaults),
 	    cmocka_unit_test(policies_and_params_are_kept),
 	    cmocka_unit_test(every_range_can_be_read),
