@@ -14,17 +14,15 @@
  *   and a half times its interval, which is minutes where it is to cost little. What is in flight
  *   tells sooner: if nothing in flight is acknowledged within puback_timeout, the socket is shut
  *   down. Each PUBACK begins the term anew, so that a slow link is not taken for a dead one.
- * - paho's reconnect came 8 s after an outage of 12 s. Ours knows refusal from absence, takes the
- *   addresses in turn, and counts a connection as a success only when it has lasted.
- * - Two devices with one client id take the connection from each other for ever. Each life is about
- *   as long as the other's delay: so "lasted" means twice the present delay and ten seconds.
+ * - paho's reconnect came 8 s after an outage of 12 s. Ours is quick, and knows refusal from absence
+ *   (mqtt_pace.h).
  */
 #include "core/mqtt.h"
 
-#include "core/backoff.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "core/mqtt_bridge.h"
+#include "core/mqtt_pace.h"
 #include "core/mqtt_reason.h"
 #include "core/mqtt_socket.h"
 #include "core/mqtt_try.h"
@@ -39,10 +37,6 @@ enum {
 	TRY_SPARE_MS =
 	    90 * 1000,       /* beyond puback_timeout: look-ups are slow, and paho's time-outs late */
 	CLOSE_MS = 2 * 1000, /* for DISCONNECT, then once more for the socket's end */
-	LASTING_MS = 10 * 1000,
-	SHORT_LIVES = 3,     /* in a row: then it is no chance */
-	REFUSED_FACTOR = 10, /* of reconnect.min: the shortest delay after a refusal */
-	REFUSED_MAX_MS = 60 * 60 * 1000,
 };
 
 enum phase { IDLE, TRYING, SUBSCRIBING, UP, CLOSING, DESTROYING, STOPPED };
@@ -69,15 +63,11 @@ struct mqtt {
 	enum phase phase;
 	enum drop drop;
 	int64_t deadline_ms; /* of the phase; 0: none */
-	size_t url;          /* index of the present or next address */
 	int socket;          /* paho's; -1: not found */
 
-	struct backoff absent, refused;
-	unsigned refusals;    /* in this round through the addresses */
-	unsigned short_lives; /* in a row */
-	int64_t up_since_ms;  /* or when the last try began */
-	int64_t progress_ms;  /* the last PUBACK, or when waiting for one began */
-	bool broken;          /* we shut the socket down, and status.reason says why */
+	struct mqtt_pace pace;
+	int64_t progress_ms; /* the last PUBACK, or when waiting for one began */
+	bool broken;         /* we shut the socket down, and status.reason says why */
 
 	bool stopping;
 	void (*stopped)(void *ctx);
@@ -174,35 +164,21 @@ static void wait_or_end(struct mqtt *mqtt, enum link_state state, int64_t delay_
 	set_state(mqtt, state);
 }
 
-/* This address failed; the next one has its turn. The long delays come once a round. */
-static void give_way(struct mqtt *mqtt, bool refused)
+static void try_failed(struct mqtt *mqtt, bool refused)
 {
-	uint64_t random = random_number(mqtt);
+	struct mqtt_wait wait = mqtt_pace_failed(&mqtt->pace, refused, random_number(mqtt));
 
-	mqtt->refusals += refused;
-	mqtt->url++;
-	if (mqtt->config->broker.urls[mqtt->url]) {
-		wait_or_end(mqtt, LINK_WAITING, (int64_t)(random % (uint64_t)mqtt->absent.min_ms) + 1);
-		return;
-	}
-	bool all_refused = mqtt->refusals == mqtt->url;
-	mqtt->url = 0;
-	mqtt->refusals = 0;
-	if (all_refused)
-		wait_or_end(mqtt, LINK_REFUSED, backoff_next_ms(&mqtt->refused, random));
-	else
-		wait_or_end(mqtt, LINK_WAITING, backoff_next_ms(&mqtt->absent, random));
+	wait_or_end(mqtt, wait.refused ? LINK_REFUSED : LINK_WAITING, wait.delay_ms);
 }
 
 /* --- trying --- */
 
 static void try_now(struct mqtt *mqtt)
 {
-	const char *url = mqtt->config->broker.urls[mqtt->url];
+	const char *url = mqtt_pace_begin(&mqtt->pace, now_ms(mqtt));
 
 	snprintf(mqtt->status.url, sizeof mqtt->status.url, "%s", url);
 	mqtt->broken = false;
-	mqtt->up_since_ms = now_ms(mqtt);
 	enter(mqtt, TRYING, mqtt->config->broker.puback_timeout_ms + TRY_SPARE_MS);
 	mqtt_try_start(mqtt->attempt, url, mqtt->drop == DROP_SESSION);
 	set_state(mqtt, LINK_CONNECTING);
@@ -220,7 +196,7 @@ static void on_tried(void *ctx, const struct mqtt_try_result *result)
 	snprintf(status->reason, sizeof status->reason, "%s", result->reason);
 	log_line(result->refused ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, "mqtt", "connection to %s %s: %s",
 	    status->url, result->refused ? "refused" : "failed", status->reason);
-	give_way(mqtt, result->refused);
+	try_failed(mqtt, result->refused);
 }
 
 /* --- up and down --- */
@@ -273,9 +249,8 @@ static void subscribed(struct mqtt *mqtt, int qos)
 		    "%s grants QoS 0 only for \"%s\": tasks sent while this device is away are lost",
 		    mqtt->status.url, mqtt->config->topics.tasks);
 	mqtt->status.connects++;
-	mqtt->refusals = 0;
-	mqtt->up_since_ms = mqtt->progress_ms = now_ms(mqtt);
-	backoff_reset(&mqtt->refused);
+	mqtt->progress_ms = now_ms(mqtt);
+	mqtt_pace_up(&mqtt->pace, now_ms(mqtt));
 	tell_presence(mqtt, mqtt->config->presence.online);
 	enter(mqtt, UP, 0);
 	set_state(mqtt, LINK_CONNECTED);
@@ -286,33 +261,25 @@ static void subscribe_refused(struct mqtt *mqtt)
 	mqtt_reason_of_suback(mqtt->config, mqtt->status.reason, sizeof mqtt->status.reason);
 	log_error("mqtt", "connection to %s refused: %s", mqtt->status.url, mqtt->status.reason);
 	mqtt->broken = true;
-	mqtt->refusals++;
 	close_link(mqtt);
 }
 
 static void lost(struct mqtt *mqtt)
 {
 	struct link_status *status = &mqtt->status;
-	int64_t now = now_ms(mqtt), lived = now - mqtt->up_since_ms;
-	int64_t lasting = 2 * backoff_ceiling_ms(&mqtt->absent);
+	int64_t delay_ms = mqtt_pace_lost(&mqtt->pace, now_ms(mqtt), mqtt->broken, random_number(mqtt));
+	unsigned short_lives = mqtt_pace_short_lives(&mqtt->pace);
 
-	lasting = lasting < LASTING_MS ? LASTING_MS : lasting;
 	status->losses++;
 	status->hung_up = !mqtt->broken;
-	if (lived >= lasting) {
-		mqtt->short_lives = 0;
-		backoff_reset(&mqtt->absent);
-	} else if (!mqtt->broken) {
-		mqtt->short_lives++;
-	}
-	if (!mqtt->broken && mqtt->short_lives >= SHORT_LIVES)
-		mqtt_reason_of_short_lives(mqtt->config, mqtt->short_lives,
-		    bridge_in_flight(mqtt->bridge) > 0, status->reason, sizeof status->reason);
+	if (!mqtt->broken && short_lives > 0)
+		mqtt_reason_of_short_lives(mqtt->config, short_lives, bridge_in_flight(mqtt->bridge) > 0,
+		    status->reason, sizeof status->reason);
 	else if (!mqtt->broken)
 		snprintf(status->reason, sizeof status->reason,
 		    "the broker or the network closed the connection");
 	log_warn("mqtt", "connection to %s lost: %s", status->url, status->reason);
-	wait_or_end(mqtt, LINK_WAITING, backoff_next_ms(&mqtt->absent, random_number(mqtt)));
+	wait_or_end(mqtt, LINK_WAITING, delay_ms);
 }
 
 /* The end of `closing`. */
@@ -325,7 +292,7 @@ static void closed(struct mqtt *mqtt)
 	} else if (mqtt->stopping || mqtt->drop == DROP_HANDLE) {
 		wait_or_end(mqtt, LINK_WAITING, 0);
 	} else {
-		give_way(mqtt, false);
+		try_failed(mqtt, true); /* the subscription was refused */
 	}
 }
 
@@ -464,7 +431,6 @@ struct mqtt *mqtt_new(uv_loop_t *loop, struct clock *clock, const struct config 
     const struct mqtt_events *events, void *ctx, struct err *err)
 {
 	struct mqtt *mqtt = mem_alloc(sizeof *mqtt);
-	int64_t min_ms = config->broker.reconnect_min_ms;
 
 	mqtt->loop = loop;
 	mqtt->clock = clock;
@@ -475,10 +441,8 @@ struct mqtt *mqtt_new(uv_loop_t *loop, struct clock *clock, const struct config 
 	mqtt->status.state = LINK_WAITING;
 	mqtt->status.since_mono_ms = clock_mono_ms(clock);
 	snprintf(mqtt->status.url, sizeof mqtt->status.url, "%s", config->broker.urls[0]);
-	backoff_init(&mqtt->absent, min_ms, config->broker.reconnect_max_ms);
-	backoff_init(&mqtt->refused,
-	    min_ms * REFUSED_FACTOR < REFUSED_MAX_MS ? min_ms * REFUSED_FACTOR : REFUSED_MAX_MS,
-	    REFUSED_MAX_MS);
+	mqtt_pace_init(&mqtt->pace, config->broker.urls, config->broker.reconnect_min_ms,
+	    config->broker.reconnect_max_ms);
 	mqtt->watch = tls_watch_new();
 	mqtt->bridge = bridge_new(loop, config->broker.urls[0], config->broker.client_id, mqtt->watch,
 	    config->tasks.max_bytes, &bridge_calls, mqtt, err);
@@ -518,9 +482,7 @@ int mqtt_publish(struct mqtt *mqtt, const char *topic, const void *payload, size
 
 void mqtt_retry_now(struct mqtt *mqtt)
 {
-	backoff_reset(&mqtt->absent);
-	backoff_reset(&mqtt->refused);
-	mqtt->short_lives = 0;
+	mqtt_pace_hurry(&mqtt->pace);
 	if (mqtt->phase == IDLE && mqtt->deadline_ms && !mqtt->stopping)
 		enter(mqtt, IDLE, 1);
 }
@@ -530,8 +492,7 @@ void mqtt_drop_session(struct mqtt *mqtt)
 	if (mqtt->drop != DROP_NONE || mqtt->stopping)
 		return;
 	mqtt->drop = DROP_HANDLE;
-	mqtt->short_lives = 0; /* something is being done about it: no need to wait long */
-	backoff_reset(&mqtt->absent);
+	mqtt_pace_hurry(&mqtt->pace); /* something is being done about it */
 	if (mqtt->phase == SUBSCRIBING || mqtt->phase == UP) {
 		close_link(mqtt);
 	} else if (mqtt->phase == IDLE || mqtt->phase == TRYING) {
