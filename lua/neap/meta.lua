@@ -650,11 +650,11 @@ function log.debug(...) end
 function params(defaults) end
 
 --- Keeps values over reload and restart. Each name gets its default or, from then on, what was
---- kept. Numbers, texts, true, false and tables of them, whose keys are texts or 1 to n; 64KB in all
---- for a script. Names are fixed: an unknown one is an error; nil is, too (use false). Written to
---- the state folder when something has changed, at most each 10m, and when the script ends: a loss
---- of power, or kill -9, costs what changed since. kept:save() writes at once, waits, and wears the
---- flash.
+--- kept. Numbers, texts, true, false and tables of them, whose keys are texts or 1 to n; 64KB in
+--- all for a script. Names are fixed: an unknown one is an error; nil is, too (use false). Written
+--- to the state folder when something has changed, at most each 10m, and when the script ends: a
+--- loss of power, or kill -9, costs what changed since. kept:save() writes at once, waits, and
+--- wears the flash.
 ---@generic T: table
 ---@param defaults T
 ---@param options? { save?: neap.duration } save: so much may be lost: 10m
