@@ -12,7 +12,7 @@ local device = asset("device", { label = "Device" })
 device:variable("software", { label = "Software", type = "string" })
 
 local function fetch(url, checksum)
-	exec { "wget", "-q", "-O", package, url, timeout = "20m" }
+	http.get(url, { to = package, timeout = "20m", limit = "64MB" })
 	local found = exec { "sha256sum", package, timeout = "1m" }.out:match("^%x+")
 	if found ~= checksum:lower() then
 		error(("the package's checksum is %s, not %s"):format(found, checksum), 0)

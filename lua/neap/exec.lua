@@ -1,6 +1,7 @@
 -- exec{"program", "argument", ..., timeout=, ...} or exec("shell text", {timeout=, ...})
 local core, import = ...
 local check = import("check")
+local environment = import("environment")
 
 local kinds = {
 	timeout = "duration", input = "string", limit = "size", env = "table", cwd = "string",
@@ -38,21 +39,15 @@ local function split(list)
 	return args, options
 end
 
--- Programs give their output in the same form on each device, and know no secrets of ours.
-local function environment(fields)
-	local env = { LC_ALL = "C", PATH = os.getenv("PATH") or "/usr/sbin:/usr/bin:/sbin:/bin",
-		HOME = os.getenv("HOME"), TZ = os.getenv("TZ") }
+local function variables(fields)
+	local env = {}
 	for name, value in pairs(fields or {}) do
 		if type(name) ~= "string" or not name:find("^[%a_][%w_]*$") then
 			core.fail('exec: env: "%s" is not the name of a variable', tostring(name))
 		end
 		env[name] = text("exec: env: " .. name, value)
 	end
-	local list = {}
-	for name, value in pairs(env) do
-		list[#list + 1] = name .. "=" .. value
-	end
-	return list
+	return env
 end
 
 local function last_line(output)
@@ -71,7 +66,7 @@ return function(command, options)
 		args, options = split(check.argument("exec", 1, command, "table"))
 	end
 	options = check.fields("exec", options, kinds)
-	local status, signal, out, err = core.exec(args, environment(options.env),
+	local status, signal, out, err = core.exec(args, environment(variables(options.env)),
 		options.timeout or 10000, options.limit or 65536, options.input, options.cwd)
 	local result = { status = status, out = out, err = err }
 	if signal ~= 0 then

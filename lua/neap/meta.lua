@@ -613,6 +613,52 @@ function socket_methods:close() end
 ---@overload fun(command: neap.exec_list): neap.exec_result
 function exec(command, options) end
 
+--- HTTP and HTTPS, by the program that the device has: curl, uclient-fetch or wget. Raises with the
+--- url and the reason: "HTTP" if the server's status is not one of success (200 to 299), "ENOBUFS"
+--- if the answer is larger than the limit, "ETIMEDOUT", "ENOENT" if the device has none of the
+--- programs, "ERROR" for all that the program itself says. Redirects are followed, unless there is
+--- a body. With curl no header, password or body can be seen in the list of processes; with the
+--- others, headers and password can. wget and uclient-fetch do not give the body of an answer that
+--- is no success, uclient-fetch no headers; not each wget can do other methods than GET and POST.
+---@class neap.http
+http = {}
+
+---@class neap.http_options
+---@field headers? table<string, string|number>
+---@field type? string # the Content-Type of the body: "text/plain; charset=utf-8"
+---@field user? string # for HTTP's basic authentication
+---@field password? string
+---@field timeout? neap.duration # of the whole: 30s
+---@field limit? string|integer # of the answer's body: "64KB"; into a file, "16MB"
+---@field to? string # the path of a file that the body goes to; it is replaced as a whole, in the end
+---@field ca? string # a file with the certificates that are trusted instead of the device's own
+---@field check? boolean # false: any status is an answer
+
+---@class neap.http_request: neap.http_options
+---@field url string
+---@field method? string # "GET"; "POST" if there is a body
+---@field body? string
+
+---@class neap.http_answer
+---@field status integer
+---@field headers table<string, string> # the names in lower case; those that came twice with a comma
+---@field body? string # nil if it went to a file
+
+---@param url string
+---@param options? neap.http_options
+---@return neap.http_answer
+function http.get(url, options) end
+
+---@param url string
+---@param body string
+---@param options? neap.http_options
+---@return neap.http_answer
+function http.post(url, body, options) end
+
+---@param options neap.http_request
+---@return neap.http_answer
+function http.request(options) end
+
 --- Seconds since 1970, with milliseconds.
 ---@return number
 function now() end

@@ -5,28 +5,14 @@ use warnings;
 use Digest::SHA qw(sha256_hex);
 use Test::More;
 use NeapTest;
+use NeapWeb;
 
 my $broker  = start_broker();
 my $sub     = subscribe($broker);
 my $dir     = temp_dir();
 my $package = "the package\n";
 
-# A web server of one file, for as many requests as come.
-spew("$dir/server.pl", <<'END');
-use strict; use warnings; use IO::Socket::INET;
-my $listener = IO::Socket::INET->new(Listen => 5, LocalAddr => '127.0.0.1') or die;
-$| = 1;
-print 'port ', $listener->sockport, "\n";
-while (my $client = $listener->accept) {
-    my ($path) = readline($client) =~ m{^GET (\S+)};
-    while (defined(my $line = readline $client)) { last if $line !~ /\S/ }
-    print $client $path eq '/p.ipk' ? "HTTP/1.0 200 OK\r\n\r\nthe package\n" : "HTTP/1.0 404 Not Found\r\n\r\n";
-    close $client;
-}
-END
-my $server = start_program({ name => 'server' }, $^X, "$dir/server.pl");
-$server->wait_log(qr/^port \d+$/m);
-my ($port) = $server->log =~ /^port (\d+)$/m;
+my $web     = start_web('/p.ipk' => $package);
 
 my $neap = start_neap(write_config($broker,
     more    => "dialect: current\npolicies: { default: { flush: 1s } }\nparams: { install: { dir: $dir/install, install: 'cp -t $dir' } }\n",
@@ -50,10 +36,10 @@ sub install {
     return do_task(qq("swinstall":{"type":"com.sample.pump","revision":"2.0","url":"$url"}));
 }
 my $sum = sha256_hex($package);
-my $at  = "http://127.0.0.1:$port";
+my $at  = $web->{url};
 like(install("$at/p.ipk"), qr/^ERROR: .*must begin with http and end in #sha256=/, 'without a checksum');
 like(install("$at/p.ipk#sha256=" . ('0' x 64)), qr/^ERROR: .*the package's checksum is $sum, not 0{64}$/, 'with another checksum');
-like(install("$at/none#sha256=$sum"), qr/^ERROR: .*wget/, 'a package that is not there');
+like(install("$at/none#sha256=$sum"), qr/^ERROR: .*the server answers with status 404$/, 'a package that is not there');
 is(slurp("$dir/package"), '', 'none was installed');
 is(install("$at/p.ipk#sha256=$sum"), 'OK', 'the package');
 is(slurp("$dir/package"), $package, 'is installed');
