@@ -4,7 +4,7 @@ local core, import = ...
 local check = import("check")
 local command = import("command")
 local handlers = import("job")
-local report = import("report")
+local points = import("point")
 local sensor = import("sensor")
 local setting = import("setting")
 
@@ -29,17 +29,23 @@ end
 
 -- Declares one variable of an asset; its point.
 local function declare(self, name, options, readable, timeout)
-	local path = self.id .. "." .. name
-	local point = {
-		report = report.new(path, options.report),
-		handle = core.declare({
-			kind = "variable", path = path, type = options.type, label = options.label,
-			unit = options.unit, policy = options.policy or "default", readable = readable,
-			timeout = timeout, ttl = options.ttl, parallel = self.parallel,
-		}),
-	}
+	local point = points.declare({
+		path = self.id .. "." .. name, type = options.type, label = options.label,
+		unit = options.unit, policy = options.policy, readable = readable, timeout = timeout,
+		ttl = options.ttl, parallel = self.parallel,
+	}, options.report)
 	self.points[name] = point
 	return point
+end
+
+-- Tasks that read it: what a window makes has its last values only.
+local function answer(point, read)
+	if point.window then
+		read = core.done_last
+	end
+	for _, handle in ipairs(point.handles) do
+		handlers[handle] = { read = read }
+	end
 end
 
 local methods = {}
@@ -63,7 +69,7 @@ function methods.variable(asset, name, options)
 			sensor.job(self, job)
 		end
 	end
-	handlers[point.handle] = { read = handler }
+	answer(point, handler)
 end
 
 function methods.group(asset, options)
@@ -75,7 +81,7 @@ function methods.group(asset, options)
 	elseif not options.read then
 		core.fail("%s: it needs read, a function that returns a table of values by name", what)
 	end
-	local names, points = {}, {}
+	local names, members = {}, {}
 	for name in pairs(options.variables) do
 		names[#names + 1] = check.value(what .. ": the name of a variable", name, "string")
 	end
@@ -88,16 +94,14 @@ function methods.group(asset, options)
 		if fields.report and not options.every then
 			core.fail("%s: the report of %s needs every", what, name)
 		end
-		points[name] = declare(self, name, fields, true, timeout)
+		members[name] = declare(self, name, fields, true, timeout)
 	end
-	local group = sensor.new(("%s.{%s}"):format(self.id, table.concat(names, ",")), options, points,
+	local group = sensor.new(("%s.{%s}"):format(self.id, table.concat(names, ",")), options, members,
 		names)
 	for _, name in ipairs(names) do
-		handlers[points[name].handle] = {
-			read = function(job)
-				sensor.job(group, job, name)
-			end,
-		}
+		answer(members[name], function(job)
+			sensor.job(group, job, name)
+		end)
 	end
 end
 
@@ -119,10 +123,12 @@ local function push_one(self, name, value, time)
 	if not point then
 		core.fail("%s.%s is not declared as a variable here%s",
 			self.id, tostring(name), check.meant(tostring(name), self.points))
+	elseif point.window then
+		core.fail("%s.%s is read for its window: it cannot be pushed", self.id, name)
 	elseif time ~= nil and type(time) ~= "number" then
 		core.fail("%s.%s: its time must be in seconds since 1970, as now() gives it", self.id, name)
 	end
-	local why, durable = core.push(point.handle, value, time)
+	local why, durable = points.send(point, value, time)
 	if why then
 		core.fail("%s", why)
 	end

@@ -42,6 +42,23 @@ function asset(id, options) end
 ---@field change? number|string
 ---@field heartbeat? neap.duration # the longest silence: then the value is sent unchanged
 ---@field min_gap? neap.duration # the shortest gap between two
+--- Or a window: of all that is read in it, only `values` are sent, as paths of their own
+--- ("machine.vibration.mean"), with the time of its end. Windows begin at whole multiples of their
+--- length in UTC; the first one and, at a stop, the last one are shorter, as count tells. A failed
+--- read is left out; of an empty window only count is sent. The median is taken from 1,000 readings
+--- at most. A reload changes nothing, unless it changes the window: then what it had is lost.
+---@field window? neap.duration
+---@field values? neap.window_value[]
+
+---@alias neap.window_value
+---| "mean"
+---| "min"
+---| "max"
+---| "first"
+---| "last"
+---| "sum"
+---| "count"
+---| "median"
 
 ---@class neap.variable_options
 ---@field type? neap.type
@@ -699,7 +716,7 @@ function params(defaults) end
 --- kept. Numbers, texts, true, false and tables of them, whose keys are texts or 1 to n; 64KB in
 --- all for a script. Names are fixed: an unknown one is an error; nil is, too (use false). Written
 --- to the state folder when something has changed, at most each 10m, and when the script ends: a
---- loss of power, or kill -9, costs what changed since. kept:save() writes at once, waits, and
+--- loss of power, or kill -9, costs what changed since. kept:save() writes at once and waits; it
 --- wears the flash.
 ---@generic T: table
 ---@param defaults T

@@ -6,6 +6,7 @@ local report = {}
 
 carry.kind("report", { "last", "sent" })
 
+-- window and values are not here: a window stands alone (window.lua)
 local kinds = { change = "any", heartbeat = "duration", min_gap = "duration" }
 
 -- "5%" -> 0.05
@@ -22,7 +23,7 @@ function report.new(path, fields)
 	local what = "variable " .. path
 	local rule = check.fields(what .. ": report", fields, kinds)
 	if next(rule) == nil then
-		core.fail("%s: report is empty: it needs change, heartbeat or min_gap", what)
+		core.fail("%s: report is empty: it needs change, heartbeat or min_gap, or window", what)
 	end
 	rule.share = share(rule.change)
 	local absolute = type(rule.change) == "number" and rule.change >= 0

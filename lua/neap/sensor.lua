@@ -4,14 +4,14 @@ local core, import = ...
 local carry = import("carry")
 local check = import("check")
 local period = import("period")
-local report = import("report")
+local points = import("point")
 local sensor = {}
 
 local BACKOFF_TIMES, BACKOFF_MS = 10, 300000
 
 local function mark(self)
 	for _, point in pairs(self.points) do
-		core.quality(point.handle, self.bad ~= nil)
+		points.mark(point, self.bad ~= nil)
 	end
 end
 
@@ -34,7 +34,7 @@ local function quality(self, trouble)
 	end
 	if changed and trouble then
 		for _, point in pairs(self.points) do
-			report.forget(point.report)
+			points.forget(point)
 		end
 	end
 end
@@ -48,29 +48,13 @@ local function backoff(self)
 	self.skip = math.tointeger(times // 1) - 1
 end
 
--- -> why it cannot be pushed, or nil; does somebody wait for a sync?
-local function push(self, point, value, time)
-	local rule, now = point.report
-	if rule then
-		now = core.mono()
-		if not report.wants(rule, value, now, self.period) then
-			return select(2, core.check(point.handle, value))
-		end
-	end
-	local why, durable = core.push(point.handle, value, time)
-	if rule and not why then
-		report.sent(rule, value, now)
-	end
-	return why, durable
-end
-
 -- All that a group's read gave, with one time.
 local function push_all(self, values)
 	local time, trouble, sync = core.now(), nil, false
 	for _, name in ipairs(self.names) do
 		local value = values[name]
 		if value ~= nil then
-			local why, durable = push(self, self.points[name], value, time)
+			local why, durable = points.take(self.points[name], value, time, self.period)
 			trouble, sync = trouble or why, sync or durable
 		end
 	end
@@ -123,7 +107,7 @@ local function conclude(self, wanted, ok, value, why)
 		if self.names then
 			trouble, sync = push_all(self, value)
 		else
-			trouble, sync = push(self, self.points[1], value)
+			trouble, sync = points.take(self.points[1], value, nil, self.period)
 		end
 	end
 	if sync then
@@ -175,7 +159,7 @@ local function check_period(self)
 		return
 	end
 	for _, point in pairs(self.points) do
-		if not point.report or (point.report.min_gap or 0) < 1000 then
+		if points.gap(point) < 1000 then
 			core.caution(("%s: read every %s, but its samples are sent with whole seconds"
 				.. " (payload.timestamps in neap.yaml): several have the same time")
 				:format(self.what, core.duration_text(self.period)))
@@ -184,11 +168,11 @@ local function check_period(self)
 	end
 end
 
--- what: its name in messages. Of a variable: points[1] is { handle=, report= }; of a group: points
--- by name, and the list of names.
-function sensor.new(what, options, points, names)
+-- what: its name in messages. list: of a variable, its point at 1; of a group, the points by name,
+-- and the list of names.
+function sensor.new(what, options, list, names)
 	local self = setmetatable({
-		what = what, read = options.read, timeout = options.timeout or 10000, points = points,
+		what = what, read = options.read, timeout = options.timeout or 10000, points = list,
 		names = names, fails = 0, skip = 0, running = false, jobs = {},
 	}, run_meta)
 	carry.add("sensor", what, self)

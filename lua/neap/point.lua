@@ -1,0 +1,97 @@
+-- Points: the values of a variable on their way out. Rules see each of them as it is taken; then
+-- the report or the window of the variable, if it has one, decides what is sent.
+local core, import = ...
+local report = import("report")
+local point = {}
+
+local points = {} -- by path
+point.all = points
+
+-- Declares a variable: spec is core.declare's, fields are those of its report, or nil.
+function point.declare(spec, fields)
+	spec.kind, spec.policy = "variable", spec.policy or "default"
+	local self = { path = spec.path }
+	points[spec.path] = self
+	if fields and fields.window ~= nil then
+		self.window = import("window")(spec, fields, point)
+		self.handles = self.window.handles
+	else
+		self.report = report.new(spec.path, fields)
+		self.handle = core.declare(spec)
+		self.handles = { self.handle }
+	end
+	return self
+end
+
+-- Sends a value as it is. -> why not, or nil; does somebody wait for a sync?
+local function send(self, value, time)
+	local rules = self.rules
+	if not rules then
+		return core.push(self.handle, value, time)
+	end
+	local fitted, why = core.check(self.handle, value)
+	if why then
+		return why
+	end
+	for _, rule in ipairs(rules) do
+		rule:look(fitted)
+	end
+	return core.push(self.handle, value, time)
+end
+point.send = send
+
+local function take_into_window(self, value)
+	local why = self.window:refuses(value)
+	if why then
+		return why
+	end
+	for _, rule in ipairs(self.rules or {}) do
+		rule:look(value)
+	end
+	return nil, self.window:take(value)
+end
+
+local function by_exception(self, value, time, period)
+	local rule, now = self.report, core.mono()
+	if not report.wants(rule, value, now, period) then
+		local fitted, why = core.check(self.handle, value)
+		for _, watching in ipairs(not why and self.rules or {}) do
+			watching:look(fitted)
+		end
+		return why
+	end
+	local why, durable = send(self, value, time)
+	if not why then
+		report.sent(rule, value, now)
+	end
+	return why, durable
+end
+
+-- A value that was read, each `period` ms. -> as send
+function point.take(self, value, time, period)
+	if self.report then
+		return by_exception(self, value, time, period)
+	elseif self.window then
+		return take_into_window(self, value)
+	end
+	return send(self, value, time)
+end
+
+-- The shortest time between two samples, in ms; 0: they come as they are read.
+function point.gap(self)
+	return self.window and self.window.length or self.report and self.report.min_gap or 0
+end
+
+-- Its quality, for the status.
+function point.mark(self, bad)
+	for _, handle in ipairs(self.handles) do
+		core.quality(handle, bad)
+	end
+end
+
+-- After a time without a value the next one is news.
+function point.forget(self)
+	report.forget(self.report)
+end
+
+return point
