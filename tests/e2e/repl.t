@@ -105,8 +105,10 @@ like($err, qr/exec has effects, .*not armed/, 'by a name given while it was arme
 like($err, qr/udp has effects, .*not armed/, 'nor with what was opened then');
 
 # --- who hangs up ends the chunk ---
-my $held = start_program({ name => 'held' }, $ENV{NEAP_BIN} // root_dir() . '/build/rel/neap', 'repl', '-c', $config, '-e', 'sleep(600)');
-wait_for(sub { (repl('-e', '1'))[2] =~ /another chunk runs/ }, 20, 'the first chunk to run');
+my $held = start_program({ name => 'held' }, $ENV{NEAP_BIN} // root_dir() . '/build/rel/neap', 'repl', '-c', $config, '-e',
+    'log.info("held") sleep(600)');
+$neap->wait_log(qr/ script\.console: held$/m);
+like((repl('-e', '1'))[2], qr/another chunk runs/, 'one chunk at a time');
 $held->kill9;
 wait_for(sub { (repl('-e', '1'))[0] == 0 }, 20, 'the console to be free again');
 
