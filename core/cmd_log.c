@@ -1,5 +1,6 @@
 /* `neap log`: what the agent has to tell. */
 #include "core/command.h"
+#include "core/buf.h"
 #include "core/events_print.h"
 
 #include <stdio.h>
@@ -13,7 +14,7 @@ static int print_journal(const struct config *config, bool json)
 	if (rc < 0)
 		fprintf(stderr, "neap log: %s\n", err.text);
 	else
-		fwrite(out.data, 1, out.len, stdout);
+		fputs(buf_str(&out), stdout);
 	buf_free(&out);
 	return rc < 0 ? EXIT_FAILED : EXIT_DONE;
 }
