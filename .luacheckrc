@@ -4,7 +4,7 @@ cache = false
 
 -- what a device script finds in its environment
 local script = {
-	"asset", "command", "cron", "every", "exec", "file", "gpio", "http", "log", "modbus", "now", "on", "params", "policy",
+	"agent", "asset", "command", "cron", "every", "exec", "file", "gpio", "http", "log", "modbus", "now", "on", "params", "policy",
 	"read", "serial", "sleep", "state", "task", "tcp", "try", "udp", "uptime", "write",
 }
 files["scripts"] = { read_globals = script }

@@ -15,6 +15,7 @@
 #include "core/status.h"
 #include "core/task_control.h"
 #include "core/uplink.h"
+#include "core/usage.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -48,6 +49,7 @@ struct agent {
 	struct self *self; /* NULL: agent.asset names none */
 	struct ingest *ingest;
 	struct losses *losses;
+	struct usage *usage;
 	struct buses *buses;
 	struct mqtt *mqtt;
 	struct uplink *uplink;
@@ -177,6 +179,14 @@ static void watch_clock(struct agent *agent)
 	}
 }
 
+static void count_usage(struct agent *agent)
+{
+	const struct link_status *link = mqtt_status(agent->mqtt);
+
+	mqtt_count(agent->mqtt);
+	usage_tick(agent->usage, link->tcp_out, link->tcp_in);
+}
+
 static void on_tick(uv_timer_t *timer)
 {
 	struct agent *agent = timer->data;
@@ -186,8 +196,29 @@ static void on_tick(uv_timer_t *timer)
 	inbox_tick(agent->inbox);
 	notes_disk(agent->notes, agent->queues);
 	events_tick(agent->events);
+	count_usage(agent);
 	if (losses_tick(agent->losses, connected))
 		agent->ops->event(agent->host, "full", "samples were lost");
+}
+
+static void write_status(void *ctx, struct buf *json)
+{
+	struct agent *agent = ctx;
+	const struct status_parts parts = {
+	    .config = agent->config,
+	    .clock = agent->clock,
+	    .queues = agent->queues,
+	    .policies = agent->policies,
+	    .mqtt = agent->mqtt,
+	    .uplink = agent->uplink,
+	    .inbox = agent->inbox,
+	    .usage = agent->usage,
+	    .host = agent->host,
+	    .ops = agent->ops,
+	    .started_mono_ms = agent->started_ms,
+	};
+
+	status_write(&parts, json);
 }
 
 /* --- the control socket --- */
@@ -217,19 +248,7 @@ static int on_control(void *ctx, const struct json *request, struct buf *result,
 	if (!cmd || cmd->kind != JSON_STRING)
 		return err_set(err, "a request needs \"cmd\": a string");
 	if (strcmp(cmd->string.data, "status") == 0) {
-		const struct status_parts parts = {
-		    .config = agent->config,
-		    .clock = agent->clock,
-		    .queues = agent->queues,
-		    .policies = agent->policies,
-		    .mqtt = agent->mqtt,
-		    .uplink = agent->uplink,
-		    .inbox = agent->inbox,
-		    .host = agent->host,
-		    .ops = agent->ops,
-		    .started_mono_ms = agent->started_ms,
-		};
-		status_write(&parts, result);
+		write_status(agent, result);
 		return 0;
 	}
 	if (strcmp(cmd->string.data, "reload") == 0) {
@@ -265,6 +284,7 @@ static void on_link_stopped(void *ctx)
 {
 	struct agent *agent = ctx;
 
+	count_usage(agent);
 	close_handles(agent);
 	uv_stop(&agent->loop); /* the parts that are still open are closed by close_parts */
 }
@@ -381,6 +401,7 @@ static int open_parts(struct agent *agent, struct err *err)
 	agent->started_ms = clock_mono_ms(agent->clock);
 	agent->events = events_open(config->state.dir, &agent->loop, agent->clock);
 	agent->notes = notes_new(agent->events);
+	agent->usage = usage_new(config->state.dir, agent->clock);
 	agent->policies = policies_new(config);
 	agent->catalog = catalog_new();
 	if (*config->agent_asset)
@@ -427,6 +448,7 @@ static void load_scripts(struct agent *agent)
 	    .events = agent->events,
 	    .policies_changed = on_policies_changed,
 	    .reloading = on_reloading,
+	    .status = write_status,
 	    .ctx = agent,
 	};
 
@@ -488,6 +510,7 @@ static void close_parts(struct agent *agent)
 	policies_free(agent->policies);
 	store_close(agent->settings);
 	notes_free(agent->notes);
+	usage_free(agent->usage);
 	events_close(agent->events);
 	uv_run(&agent->loop, UV_RUN_DEFAULT); /* the closing handles */
 	clock_free(agent->clock);

@@ -168,7 +168,7 @@ static void do_queue(struct console *console, const char *argument)
 
 	(void)argument;
 	if (doc)
-		status_print_policies(json_member(json_root(doc), "policies"));
+		status_print_policies(json_root(doc));
 	json_free(doc);
 	buf_free(&answer);
 }

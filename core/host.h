@@ -35,6 +35,8 @@ struct services {
 	void (*policies_changed)(void *ctx);
 	/* A reload waits for handlers to end, so that no task shall begin; then: it is over. */
 	void (*reloading)(void *ctx, bool waits);
+	/* What `neap status --json` says; NULL where there is no agent. */
+	void (*status)(void *ctx, struct buf *json);
 	void *ctx;
 };
 

@@ -62,8 +62,9 @@ struct mqtt {
 
 	enum phase phase;
 	enum drop drop;
-	int64_t deadline_ms; /* of the phase; 0: none */
-	int socket;          /* paho's; -1: not found */
+	int64_t deadline_ms;         /* of the phase; 0: none */
+	int socket;                  /* paho's; -1: not found */
+	struct mqtt_traffic counted; /* of this connection */
 
 	struct mqtt_pace pace;
 	int64_t progress_ms; /* the last PUBACK, or when waiting for one began */
@@ -203,6 +204,7 @@ static void on_tried(void *ctx, const struct mqtt_try_result *result)
 
 static void close_link(struct mqtt *mqtt)
 {
+	mqtt_count(mqtt);
 	enter(mqtt, CLOSING, CLOSE_MS);
 	if (bridge_disconnect(mqtt->bridge) != 0)
 		mqtt_socket_break(mqtt->socket, mqtt_try_port(mqtt->attempt));
@@ -222,6 +224,7 @@ static void break_link(struct mqtt *mqtt, const char *why)
 static void connected(struct mqtt *mqtt, bool session_present)
 {
 	mqtt->socket = mqtt_socket_adopt(mqtt_try_port(mqtt->attempt));
+	mqtt->counted = (struct mqtt_traffic){0};
 	if (mqtt->drop == DROP_SESSION || mqtt->stopping) {
 		close_link(mqtt);
 		return;
@@ -501,6 +504,17 @@ void mqtt_drop_session(struct mqtt *mqtt)
 	}
 	if (mqtt->status.state != LINK_CONNECTING)
 		set_state(mqtt, LINK_CONNECTING);
+}
+
+void mqtt_count(struct mqtt *mqtt)
+{
+	struct mqtt_traffic now = mqtt_socket_traffic(mqtt->socket, mqtt_try_port(mqtt->attempt));
+
+	if (now.out < mqtt->counted.out || now.in < mqtt->counted.in)
+		return; /* it is gone, or another */
+	mqtt->status.tcp_out += now.out - mqtt->counted.out;
+	mqtt->status.tcp_in += now.in - mqtt->counted.in;
+	mqtt->counted = now;
 }
 
 const struct link_status *mqtt_status(const struct mqtt *mqtt)

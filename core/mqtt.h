@@ -35,6 +35,8 @@ struct link_status {
 	uint64_t connects, losses; /* a loss may come before the SUBACK that makes it a connect */
 	bool hung_up;              /* the last loss: the other side's doing, not ours */
 	uint64_t bytes_out, messages_out, messages_in; /* payload and topic, as handed over */
+	uint64_t tcp_out,
+	    tcp_in; /* bytes that TCP carried, all connections, as of the last mqtt_count */
 };
 
 struct mqtt_events {
@@ -67,6 +69,9 @@ void mqtt_retry_now(struct mqtt *mqtt); /* a reload, or a network that came up: 
 /* Destroys the handle (its tokens come back as failed), connects once with a clean session, then
  * goes on with a new handle. For a session that a body poisons. */
 void mqtt_drop_session(struct mqtt *mqtt);
+/* About once a second: what the connection carries is counted. What it carried since the last call when it
+ * breaks is not. */
+void mqtt_count(struct mqtt *mqtt);
 const struct link_status *mqtt_status(const struct mqtt *mqtt);
 /* Waits up to grace_ms for what is in flight, then DISCONNECT, then `stopped` (loop thread); tokens
  * left over come back as failed before it. */

@@ -3,8 +3,8 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/tcp.h> /* the C library's lacks the counters */
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -61,4 +61,14 @@ int mqtt_socket_break(int fd, int port)
 	/* while paho has something left to write it looks at nothing but a hang-up of both ways */
 	struct pollfd writable = {.fd = fd, .events = POLLOUT};
 	return shutdown(fd, poll(&writable, 1, 0) > 0 ? SHUT_RD : SHUT_RDWR);
+}
+
+struct mqtt_traffic mqtt_socket_traffic(int fd, int port)
+{
+	struct tcp_info info = {0};
+	socklen_t len = sizeof info;
+
+	if (fd < 0 || peer_port(fd) != port || getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
+		return (struct mqtt_traffic){0};
+	return (struct mqtt_traffic){.out = info.tcpi_bytes_acked, .in = info.tcpi_bytes_received};
 }

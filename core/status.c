@@ -2,6 +2,7 @@
 
 #include "core/json_out.h"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 static double seconds(int64_t ms)
@@ -25,6 +26,8 @@ static void write_link(struct json_out *out, const struct status_parts *parts, i
 	json_out_int(out, "messages_out", (int64_t)link->messages_out);
 	json_out_int(out, "messages_in", (int64_t)link->messages_in);
 	json_out_int(out, "bytes_out", (int64_t)link->bytes_out);
+	json_out_int(out, "tcp_out", (int64_t)link->tcp_out);
+	json_out_int(out, "tcp_in", (int64_t)link->tcp_in);
 	json_out_close(out, '}');
 }
 
@@ -32,6 +35,7 @@ static void write_clock(struct json_out *out, const struct status_parts *parts)
 {
 	json_out_open(out, "clock", '{');
 	json_out_bool(out, "set", clock_is_set(parts->clock));
+	json_out_text(out, "trust", parts->config->clock.trust == CLOCK_TRUST_SYNC ? "sync" : "date");
 	json_out_int(out, "wall_ms", clock_wall_ms(parts->clock));
 	json_out_close(out, '}');
 }
@@ -109,6 +113,45 @@ static void write_tasks(struct json_out *out, const struct status_parts *parts)
 	json_out_close(out, '}');
 }
 
+static void write_span(struct json_out *out, const char *key, const uint64_t bytes[USAGE_KINDS],
+    const struct usage_figures *figures)
+{
+	json_out_open(out, key, '{');
+	for (int kind = 0; kind < USAGE_KINDS; kind++) {
+		if (kind != USAGE_FLASH || figures->has_flash)
+			json_out_int(out, usage_name((enum usage_kind)kind), (int64_t)bytes[kind]);
+	}
+	json_out_close(out, '}');
+}
+
+static void write_usage(struct json_out *out, const struct status_parts *parts)
+{
+	const struct usage_figures *figures = usage_figures(parts->usage);
+
+	json_out_open(out, "usage", '{');
+	write_span(out, "start", figures->start, figures);
+	if (figures->dated) {
+		write_span(out, "day", figures->day, figures);
+		write_span(out, "month", figures->month, figures);
+	}
+	json_out_close(out, '}');
+}
+
+static void write_process(struct json_out *out)
+{
+	struct rusage used = {0};
+	size_t resident = 0;
+
+	(void)getrusage(RUSAGE_SELF, &used);
+	(void)uv_resident_set_memory(&resident);
+	json_out_open(out, "process", '{');
+	json_out_int(out, "memory", (int64_t)resident);
+	json_out_int(out, "cpu_ms",
+	    (int64_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000 +
+	        (used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1000);
+	json_out_close(out, '}');
+}
+
 void status_write(const struct status_parts *parts, struct buf *json)
 {
 	struct json_out out = {.buf = json};
@@ -123,6 +166,8 @@ void status_write(const struct status_parts *parts, struct buf *json)
 	write_clock(&out, parts);
 	write_queues(&out, parts, now);
 	write_tasks(&out, parts);
+	write_usage(&out, parts);
+	write_process(&out);
 	json_out_raw(&out, "scripts");
 	parts->ops->status(parts->host, json);
 	json_out_close(&out, '}');

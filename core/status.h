@@ -10,6 +10,7 @@
 #include "core/mqtt.h"
 #include "core/queue.h"
 #include "core/uplink.h"
+#include "core/usage.h"
 
 struct status_parts {
 	const struct config *config;
@@ -19,6 +20,7 @@ struct status_parts {
 	struct mqtt *mqtt;
 	struct uplink *uplink;
 	struct inbox *inbox;
+	struct usage *usage;
 	struct host *host;
 	const struct host_ops *ops;
 	int64_t started_mono_ms;

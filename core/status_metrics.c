@@ -111,7 +111,15 @@ void status_metrics(const struct json *status, struct buf *out)
 	    {"link_connects_total", "connects", "counter", "How often the link came up."},
 	    {"link_losses_total", "losses", "counter", "How often the link went down."},
 	    {"link_bytes_out_total", "bytes_out", "counter", "Payloads and topics handed out."},
-	    {"link_messages_in_total", "messages_in", "counter", "Messages that came."}};
+	    {"link_messages_in_total", "messages_in", "counter", "Messages that came."},
+	    {"link_tcp_bytes_sent_total", "tcp_out", "counter",
+	        "Bytes that TCP carried to the broker."},
+	    {"link_tcp_bytes_received_total", "tcp_in", "counter", "Bytes that TCP carried from it."}};
+	static const struct metric flash[] = {
+	    {"flash_bytes_written_total", "flash", "counter", "Bytes written to devices."}};
+	static const struct metric process[] = {
+	    {"memory_bytes", "memory", "gauge", "Resident memory of the agent."},
+	    {"cpu_milliseconds_total", "cpu_ms", "counter", "Processor time of the agent."}};
 	static const struct metric sent[] = {
 	    {"sent_messages_total", "messages", "counter", "Messages acknowledged."},
 	    {"sent_samples_total", "samples", "counter", "Samples acknowledged."},
@@ -128,7 +136,10 @@ void status_metrics(const struct json *status, struct buf *out)
 	static const struct metric scripts[] = {
 	    {"script_memory_bytes", "memory", "gauge", "Memory of the script."},
 	    {"script_cpu_milliseconds_total", "cpu_ms", "counter", "Time the script has taken."},
+	    {"script_errors_total", "errors", "counter", "Handlers that ended with an error."},
 	    {"script_limit_hits_total", "limit_hits", "counter", "Handlers ended by the budget."}};
+
+	const struct json *start = json_member(json_member(status, "usage"), "start");
 
 	plain(out, &up, is_connected(status));
 	add_object(out, status, top, COUNT(top));
@@ -136,6 +147,9 @@ void status_metrics(const struct json *status, struct buf *out)
 	add_object(out, json_member(status, "link"), link, COUNT(link));
 	add_object(out, json_member(status, "sent"), sent, COUNT(sent));
 	add_object(out, json_member(status, "tasks"), tasks, COUNT(tasks));
+	add_object(out, json_member(status, "process"), process, COUNT(process));
+	if (json_member(start, "flash"))
+		add_object(out, start, flash, COUNT(flash));
 	add_list(out, status, "policies", "policy", policies, COUNT(policies));
 	add_losses(out, status);
 	add_list(out, status, "scripts", "script", scripts, COUNT(scripts));

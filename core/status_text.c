@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 static int64_t integer(const struct json *object, const char *key)
 {
@@ -19,17 +20,50 @@ static const char *text(const struct json *object, const char *key)
 	return member && member->kind == JSON_STRING ? member->string.data : "";
 }
 
-/* A member in seconds, as a person says it. */
-static const char *span(const struct json *object, const char *key, char out[NUMBER_TEXT])
+/* A number of seconds, as a person says it: parts of a second only where there is no whole one, and
+ * of long times what matters. */
+static const char *say_time(double seconds, char out[NUMBER_TEXT])
+{
+	int64_t whole = (int64_t)seconds;
+
+	if (whole >= 86400)
+		whole -= whole % 3600;
+	else if (whole >= 3600)
+		whole -= whole % 60;
+	duration_format(out, seconds < 1 ? (int64_t)(seconds * 1000) : whole * 1000);
+	return out;
+}
+
+static double number(const struct json *object, const char *key)
 {
 	const struct json *member = json_member(object, key);
-	double value = 0;
 
-	if (member && member->kind == JSON_INTEGER)
-		value = (double)member->integer;
-	else if (member && member->kind == JSON_DOUBLE)
-		value = member->number;
-	duration_format(out, value < 10 ? (int64_t)(value * 1000) : (int64_t)value * 1000);
+	if (!member)
+		return 0;
+	return member->kind == JSON_INTEGER  ? (double)member->integer
+	       : member->kind == JSON_DOUBLE ? member->number
+	                                     : 0;
+}
+
+/* A member in seconds. */
+static const char *span(const struct json *object, const char *key, char out[NUMBER_TEXT])
+{
+	return say_time(number(object, key), out);
+}
+
+/* A member in bytes. */
+static const char *size(const struct json *object, const char *key, char out[NUMBER_TEXT])
+{
+	static const char *const units[] = {"B", "KB", "MB", "GB", "TB"};
+	double bytes = number(object, key);
+	size_t unit = 0;
+
+	if (!json_member(object, key))
+		return "?";
+	for (; bytes >= 1024 && unit < 4; unit++)
+		bytes /= 1024;
+	(void)snprintf(
+	    out, NUMBER_TEXT, "%.*f %s", unit > 0 && bytes < 100 ? 1 : 0, bytes, units[unit]);
 	return out;
 }
 
@@ -42,9 +76,46 @@ static void print_link(const struct json *link)
 		printf(", %s", text(link, "url"));
 	if (json_member(link, "next_try_s"))
 		printf(", next try in %s", span(link, "next_try_s", time));
+	if (integer(link, "losses") > 0)
+		printf(", went down %lld times", (long long)integer(link, "losses"));
 	putchar('\n');
 	if (text(link, "reason")[0])
 		printf("        last failure: %s\n", text(link, "reason"));
+}
+
+static void print_clock(const struct json *clock)
+{
+	const struct json *set = json_member(clock, "set");
+	time_t now = (time_t)(integer(clock, "wall_ms") / 1000);
+	char when[40] = "?";
+	struct tm tm;
+
+	if (gmtime_r(&now, &tm))
+		(void)strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S UTC", &tm);
+	if (set && set->boolean)
+		printf("clock   %s\n", when);
+	else
+		printf("clock   not set yet (clock.trust: %s; it shows %s): samples wait for their time\n",
+		    text(clock, "trust"), when);
+}
+
+static void print_usage(const struct json *usage)
+{
+	static const struct {
+		const char *key, *words;
+	} spans[] = {{"start", "since the start"}, {"day", "today"}, {"month", "this month"}};
+	const char *lead = "bytes  ";
+
+	for (size_t i = 0; i < sizeof(spans) / sizeof(spans[0]); i++) {
+		const struct json *one = json_member(usage, spans[i].key);
+		char out[NUMBER_TEXT], in[NUMBER_TEXT], flash[NUMBER_TEXT];
+
+		if (!one)
+			continue;
+		printf("%s %-15s %9s sent %9s received %9s to flash\n", lead, spans[i].words,
+		    size(one, "out", out), size(one, "in", in), size(one, "flash", flash));
+		lead = "       ";
+	}
 }
 
 static void print_losses(const struct json *policy)
@@ -56,21 +127,65 @@ static void print_losses(const struct json *policy)
 		    reason->key);
 }
 
-void status_print_policies(const struct json *list)
+static int64_t sum_of_losses(const struct json *policy)
+{
+	const struct json *lost = json_member(policy, "lost");
+	int64_t sum = 0;
+
+	for (const struct json *reason = lost ? lost->child : NULL; reason; reason = reason->next)
+		sum += reason->integer;
+	return sum;
+}
+
+/* now_ms: the time of day, 0 if it is not known. */
+static void print_policy(const struct json *policy, int64_t now_ms)
+{
+	char flush[NUMBER_TEXT], age[NUMBER_TEXT], bytes[NUMBER_TEXT];
+	int64_t oldest = integer(policy, "oldest_wall_ms");
+
+	printf("%-14s %7lld %9lld %7s %8s %9lld %7lld  %s\n", text(policy, "name"),
+	    (long long)integer(policy, "waiting"), (long long)integer(policy, "in_flight"),
+	    oldest > 0 && now_ms >= oldest ? say_time((double)(now_ms - oldest) / 1000, age) : "-",
+	    size(policy, "bytes", bytes), (long long)integer(policy, "delivered"),
+	    (long long)sum_of_losses(policy),
+	    json_member(policy, "next_flush_s") ? span(policy, "next_flush_s", flush) : "-");
+	if (text(policy, "trouble")[0])
+		printf("        %s: %s\n", text(policy, "name"), text(policy, "trouble"));
+	print_losses(policy);
+}
+
+void status_print_policies(const struct json *status)
+{
+	const struct json *list = json_member(status, "policies");
+	const struct json *clock = json_member(status, "clock");
+	const struct json *set = json_member(clock, "set");
+	int64_t now_ms = set && set->boolean ? integer(clock, "wall_ms") : 0;
+
+	printf("policy         waiting in flight  oldest    bytes      sent    lost  next flush\n");
+	for (const struct json *policy = list ? list->child : NULL; policy; policy = policy->next)
+		print_policy(policy, now_ms);
+}
+
+static void print_bad(const struct json *script)
+{
+	const struct json *bad = json_member(script, "bad");
+	const char *lead = "        reads that fail: ";
+
+	for (const struct json *path = bad ? bad->child : NULL; path; path = path->next) {
+		printf("%s%s", lead, path->string.data);
+		lead = ", ";
+	}
+	if (bad && bad->child)
+		putchar('\n');
+}
+
+static void print_errors(const struct json *script)
 {
 	char time[NUMBER_TEXT];
 
-	printf("policy           waiting in flight   backlog      bytes  delivered next flush\n");
-	for (const struct json *policy = list ? list->child : NULL; policy; policy = policy->next) {
-		printf("%-16s %7lld %9lld %9lld %10lld %10lld %s\n", text(policy, "name"),
-		    (long long)integer(policy, "waiting"), (long long)integer(policy, "in_flight"),
-		    (long long)integer(policy, "backlog"), (long long)integer(policy, "bytes"),
-		    (long long)integer(policy, "delivered"),
-		    json_member(policy, "next_flush_s") ? span(policy, "next_flush_s", time) : "-");
-		if (text(policy, "trouble")[0])
-			printf("        %s: %s\n", text(policy, "name"), text(policy, "trouble"));
-		print_losses(policy);
-	}
+	if (integer(script, "errors") > 0)
+		printf("        %lld errors, the last %s ago: %s\n", (long long)integer(script, "errors"),
+		    span(script, "last_error_s", time), text(script, "last_error"));
 }
 
 static void print_scripts(const struct json *list)
@@ -88,6 +203,8 @@ static void print_scripts(const struct json *list)
 		if (text(script, "error")[0])
 			printf(", %s", text(script, "error"));
 		putchar('\n');
+		print_errors(script);
+		print_bad(script);
 		if (text(script, "refused")[0])
 			printf("        its newer version is refused: %s\n", text(script, "refused"));
 		if (text(script, "back")[0])
@@ -98,26 +215,32 @@ static void print_scripts(const struct json *list)
 	}
 }
 
-void status_print(const struct json *status)
+static void print_tasks(const struct json *tasks)
 {
-	const struct json *clock = json_member(status, "clock");
-	const struct json *set = json_member(clock, "set");
-	const struct json *tasks = json_member(status, "tasks");
 	char time[NUMBER_TEXT];
 
-	printf("neap    %s, %s, pid %lld, up %s\n", text(status, "version"), text(status, "serial"),
-	    (long long)integer(status, "pid"), span(status, "uptime_s", time));
-	print_link(json_member(status, "link"));
-	printf(
-	    "clock   %s\n", set && set->boolean ? "set" : "not set yet: samples wait for their time");
 	printf("tasks   %lld done, %lld failed, %lld refused, %lld repeated, %lld running\n",
 	    (long long)integer(tasks, "done"), (long long)integer(tasks, "failed"),
 	    (long long)integer(tasks, "refused"), (long long)integer(tasks, "repeated"),
 	    (long long)integer(tasks, "running"));
 	if (json_member(tasks, "held_s"))
 		printf("        held for another %s: neap hold off ends it\n", span(tasks, "held_s", time));
+}
+
+void status_print(const struct json *status)
+{
+	const struct json *process = json_member(status, "process");
+	char time[NUMBER_TEXT], cpu[NUMBER_TEXT], memory[NUMBER_TEXT];
+
+	printf("neap    %s, %s, pid %lld, up %s, CPU %s, %s\n", text(status, "version"),
+	    text(status, "serial"), (long long)integer(status, "pid"), span(status, "uptime_s", time),
+	    say_time(number(process, "cpu_ms") / 1000, cpu), size(process, "memory", memory));
+	print_link(json_member(status, "link"));
+	print_clock(json_member(status, "clock"));
+	print_usage(json_member(status, "usage"));
+	print_tasks(json_member(status, "tasks"));
 	print_scripts(json_member(status, "scripts"));
-	status_print_policies(json_member(status, "policies"));
+	status_print_policies(status);
 }
 
 /* --- sensors --- */

@@ -5,7 +5,7 @@
 #include "core/json.h"
 
 void status_print(const struct json *status);
-void status_print_policies(const struct json *list);
+void status_print_policies(const struct json *status);
 /* sensors: what the control socket's "sensors" gives; those whose path begins so. */
 void status_print_sensors(const struct json *sensors, const char *beginning);
 

@@ -8,6 +8,7 @@
 
 #include <lua.h>
 
+void bind_agent(lua_State *L);
 void bind_asset(lua_State *L);
 void bind_bus(lua_State *L);
 void bind_carry(lua_State *L);

@@ -1,11 +1,11 @@
 #include "lua/event.h"
 
-#include "core/log.h"
 #include "lua/bindings.h"
 #include "lua/entry.h"
 #include "lua/fiber.h"
 
 #include <lauxlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #define HANDLERS "neap.handlers" /* in the registry: event -> list of functions */
@@ -56,8 +56,11 @@ void event_fire(struct script *script, const char *name, const char *reason, boo
 	struct err err;
 	if (!holds(event.what))
 		return;
-	if (script->L && script_call(script, fire, &event, &err) < 0)
-		log_error(script->topic, "on \"%s\": %s", name, err.text);
+	char what[40];
+	if (script->L && script_call(script, fire, &event, &err) < 0) {
+		(void)snprintf(what, sizeof what, "on \"%s\": ", name);
+		script_error(script, what, err.text);
+	}
 }
 
 /* on(event, function); the event is one of core.events, or EVENT_AT_START */

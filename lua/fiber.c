@@ -163,7 +163,7 @@ static void end(struct fiber *fiber, bool whole)
 
 static void report(struct fiber *fiber, const char *text)
 {
-	log_error(fiber->script->topic, "%s%s", fiber->what, text);
+	script_error(fiber->script, fiber->what, text);
 	trial_error(fiber->script);
 }
 

@@ -142,6 +142,7 @@ static void host_close(struct host *host)
 	scheduler_free(host->scheduler);
 	limits_free(host->limits);
 	free(host->culprits);
+	buf_free(&host->status_text);
 	free(host);
 }
 
@@ -166,6 +167,12 @@ static void add_script(struct buf *json, const struct script *script)
 	buf_printf(json, ",\"cpu_ms\":%lld,\"slowest_ms\":%lld,\"limit_hits\":%u",
 	    (long long)script->time.total_us / 1000, (long long)script->time.slowest_us / 1000,
 	    script->time.limit_hits);
+	buf_printf(json, ",\"errors\":%u", script->errors);
+	if (script->last_error)
+		buf_printf(json, ",\"last_error_s\":%lld",
+		    (long long)(clock_mono_ms(script->host->services.clock) - script->last_error_ms) /
+		        1000);
+	add_field(json, "last_error", script->last_error);
 	add_field(json, "error", script->trouble);
 	add_field(json, "refused", script->newer);
 	add_field(json, "back", script->back);

@@ -110,6 +110,7 @@ static void copy_globals(lua_State *L)
 static int open_all(lua_State *L)
 {
 	static void (*const binds[])(lua_State *) = {
+	    bind_agent,
 	    bind_asset,
 	    bind_bus,
 	    bind_carry,

@@ -45,6 +45,18 @@ static int on_panic(lua_State *L)
 	return 0;
 }
 
+void script_error(struct script *script, const char *what, const char *text)
+{
+	char line[512];
+
+	(void)snprintf(line, sizeof line, "%s%s", what, text);
+	log_error(script->topic, "%s%s", what, text);
+	script->errors++;
+	free(script->last_error);
+	script->last_error = mem_strdup(line);
+	script->last_error_ms = clock_mono_ms(script->host->services.clock);
+}
+
 static char *join(const char *a, const char *b)
 {
 	size_t size = strlen(a) + strlen(b) + 1;
@@ -93,6 +105,7 @@ void script_free(struct script *script)
 	free(script->trouble);
 	free(script->newer);
 	free(script->back);
+	free(script->last_error);
 	free(script->topic);
 	free(script->name);
 	free(script);

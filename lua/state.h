@@ -49,6 +49,7 @@ struct host {
 	struct watch *watch;    /* or NULL */
 	struct keeper *keepers; /* of what scripts keep on disk */
 	bool connected;         /* as the events said */
+	struct buf status_text; /* of the last agent.status(): an error on the way leaks nothing */
 };
 
 struct point;
@@ -56,14 +57,17 @@ struct point;
 struct script {
 	struct owner owner; /* first: the catalog gives it back */
 	struct host *host;
-	char *name;           /* "machine" */
-	char *topic;          /* "script.machine" */
-	char *trouble;        /* why it does not run, or NULL */
-	char *newer;          /* why what its files say now is not in force, or NULL */
-	struct source *tried; /* what was refused then, without the texts */
-	char *back;           /* why its version from before a trial is in force, or NULL */
-	struct trial *trial;  /* or NULL */
-	lua_State *L;         /* NULL if it did not load */
+	char *name;            /* "machine" */
+	char *topic;           /* "script.machine" */
+	char *trouble;         /* why it does not run, or NULL */
+	char *newer;           /* why what its files say now is not in force, or NULL */
+	struct source *tried;  /* what was refused then, without the texts */
+	char *last_error;      /* of its handlers, or NULL */
+	int64_t last_error_ms; /* monotonic */
+	uint32_t errors;
+	char *back;          /* why its version from before a trial is in force, or NULL */
+	struct trial *trial; /* or NULL */
+	lua_State *L;        /* NULL if it did not load */
 	size_t memory, memory_max;
 	bool refused; /* the allocator's own, with -DNEAP_GC_STRESS */
 	bool loading, closing;
@@ -121,6 +125,8 @@ int script_fail(lua_State *L, const char *fmt, ...) __attribute__((format(printf
 /* Raises a failure as an error object (error.c), with the script's line. */
 int script_raise(lua_State *L, const struct err *err);
 int script_raise_code(lua_State *L, const struct err *err, const char *code);
+/* A handler's error: logged, counted, kept for the status. */
+void script_error(struct script *script, const char *what, const char *text);
 /* Hands over to the kernel what was pushed. Before anything of it can be known outside. */
 void host_commit(struct host *host);
 /* May the console's chunks do what has effects? */

@@ -1,6 +1,5 @@
 #include "lua/timer.h"
 
-#include "core/log.h"
 #include "core/mem.h"
 #include "lua/bindings.h"
 #include "lua/entry.h"
@@ -65,7 +64,7 @@ static void on_timer(struct timer *timer)
 	struct begin arg = {ticker, NULL};
 	struct err err;
 	if (script_call(script, begin, &arg, &err) < 0) {
-		log_error(script->topic, "%s%s", ticker->what, err.text);
+		script_error(script, ticker->what, err.text);
 		return;
 	}
 	ticker->running = true;

@@ -729,6 +729,16 @@ local kept_methods = {}
 
 function kept_methods:save() end
 
+--- The agent that runs the script.
+---@class neap.agent
+agent = {}
+
+--- How it is: link, policies, tasks, scripts, usage, as `neap status --json` says it, in a table of
+--- docs/status.md's shape. scripts/health.lua reports it. An error where no agent runs: in `neap
+--- check`, `neap test` and `neap repl --offline`.
+---@return table
+function agent.status() end
+
 --- JSON, with the conventions of lua-cjson: cjson.null stands for null, an empty table is {}, a
 --- table whose keys are 1 to n is a list. Whole numbers stay whole and exact. Errors are raised.
 ---@class neap.cjson
