@@ -66,7 +66,7 @@ FUZZERS  := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 TEST_BINS = $(UNIT:%=$(B)/tests/%) $(PROGRAMS:%=$(B)/%) $(PRELOADS:%=$(B)/tests/%.so)
 HAVE_FUZZER = $(wildcard $(shell $(CLANG) -print-resource-dir 2>/dev/null)/lib/*/libclang_rt.fuzzer*)
 FUZZ_BINS = $(if $(FUZZERS),$(if $(HAVE_FUZZER),$(FUZZERS:%=build/fuzz/tests/%)))
-TESTS     = $(UNIT:%=$(B)/tests/%) $(sort $(wildcard tests/tools/*.t tests/lua/*_test.lua tests/e2e/*.t tests/fault/*.t)) $(FUZZ_BINS)
+TESTS     = $(UNIT:%=$(B)/tests/%) $(sort $(wildcard tests/tools/*.t tests/lua/*_test.lua scripts/*_test.lua examples/*_test.lua tests/e2e/*.t tests/fault/*.t)) $(FUZZ_BINS)
 SELECTED  = $(if $(T),$(foreach t,$(TESTS),$(if $(findstring $(T),$(t)),$(t))),$(TESTS))
 C_FILES  := $(sort $(wildcard core/*.[ch] lua/*.[ch] tests/*/*.[ch] bench/*.[ch]))
 

@@ -36,6 +36,8 @@ const struct command commands[] = {
     {"log", "[-c FILE] --journal [--json]",
         "what happened: starts, connections, losses, limits, reloads; also without an agent", "cjl",
         command_log},
+    {"test", "(FILE_test.lua | FOLDER)..",
+        "runs the tests of scripts, on a clock of their own, as TAP", "a", command_test},
     {"clock", "[-c FILE] set", "tells the agent that the time of day is right", "ca",
         command_clock},
     {"help", "[COMMAND]", "this, or one command", "a", command_help},

@@ -64,6 +64,7 @@ int command_task(const struct invocation *invocation);
 int command_queue(const struct invocation *invocation);
 int command_reload(const struct invocation *invocation);
 int command_log(const struct invocation *invocation);
+int command_test(const struct invocation *invocation);
 int command_clock(const struct invocation *invocation);
 int command_repl(const struct invocation *invocation);
 int command_help(const struct invocation *invocation);

@@ -26,12 +26,16 @@ struct services {
 	const struct config *config;
 	struct catalog *catalog;
 	struct policies *policies;
-	struct ingest *ingest;  /* NULL in `neap check` and `neap model`: nothing runs there */
-	struct store *settings; /* NULL likewise */
-	struct inbox *inbox;    /* for the console; NULL: there is none */
-	const char *state_dir;  /* NULL likewise */
-	struct buses *buses;    /* NULL likewise */
-	struct events *events;  /* NULL likewise */
+	struct ingest *ingest;   /* NULL in `neap check` and `neap model`: nothing runs there */
+	struct store *settings;  /* NULL likewise */
+	struct inbox *inbox;     /* for the console; NULL: there is none */
+	const char *state_dir;   /* NULL likewise */
+	struct buses *buses;     /* NULL likewise, and where I/O is faked */
+	struct events *events;   /* NULL likewise */
+	const char *const *only; /* the scripts that are loaded, ends with NULL; NULL: all */
+	/* What scripts do to files, devices and programs goes to the test file's fakes instead, and
+	 * fails where there is none. */
+	bool faked;
 	void (*policies_changed)(void *ctx);
 	/* A reload waits for handlers to end, so that no task shall begin; then: it is over. */
 	void (*reloading)(void *ctx, bool waits);
@@ -60,6 +64,34 @@ struct console_ops {
 	/* What the text may go on with: an array of texts, each in the place of its last word. */
 	int (*complete)(
 	    struct host *host, const char *text, size_t len, struct buf *json, struct err *err);
+};
+
+/* What became of a case; texts are lines without a newline at the end. */
+struct test_result {
+	const char *why;   /* "": it passed */
+	const char *notes; /* what it printed */
+	const char *log;   /* of the scripts, "warn script.machine: text" */
+};
+
+/*
+ * A test file: Lua in a state of its own beside the scripts, which moves the clock, sees what the
+ * scripts do and stands for their devices. It takes the console's place, and needs `faked`
+ * services on a virtual clock. The scripts are loaded when a case begins to need them.
+ */
+struct test_ops {
+	/* Runs the file scripts.dir/NAME.lua, which declares its cases. -1: why not. */
+	int (*load)(struct host *host, const char *name, struct err *err);
+	/* [{"name":"...","scripts":["machine"],"config":"YAML","wall_ms":...}] */
+	void (*cases)(struct host *host, struct buf *json);
+	/* Begins case `index`, from 0; `done` comes once, from the loop, with the texts valid during
+	 * the call; at the latest when the host closes. */
+	int (*begin)(struct host *host, size_t index,
+	    void (*done)(void *ctx, const struct test_result *result), void *ctx, struct err *err);
+	/* Until when the case lets time pass; INT64_MAX: it does not. */
+	int64_t (*until)(const struct host *host);
+	void (*arrive)(struct host *host); /* it is that time, and all is settled */
+	/* Nothing will happen any more that the case could wait for: it ends. */
+	void (*stuck)(struct host *host);
 };
 
 struct reload_request {
@@ -95,7 +127,13 @@ struct host_ops {
 	void (*stop)(struct host *host, int64_t limit_ms, void (*stopped)(void *ctx), void *ctx);
 	void (*close)(struct host *host);
 	void (*status)(struct host *host, struct buf *json); /* appends an array of objects */
+	/* On a virtual clock: when something is due (clock_mono_ms; INT64_MAX: nothing is), do what is
+	 * due, and is anything under way that only real time brings to its end? */
+	int64_t (*next)(const struct host *host);
+	void (*run)(struct host *host);
+	bool (*waits)(const struct host *host);
 	const struct console_ops *console;
+	const struct test_ops *test;
 };
 
 #endif

@@ -224,7 +224,7 @@ void log_line(enum log_level level, const char *topic, const char *fmt, ...)
 	int len = vsnprintf(raw, sizeof raw, fmt, args);
 	va_end(args);
 	escape(text, raw, len >= (int)sizeof raw);
-	if (pass_filter(topic, text, &held)) {
+	if (state.target != LOG_TARGET_TAP && pass_filter(topic, text, &held)) {
 		if (held > 0)
 			(void)snprintf(suffix, sizeof suffix, " (said %u times more)", held);
 		if (state.target == LOG_TARGET_SYSLOG)

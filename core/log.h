@@ -17,7 +17,11 @@
 #include <stdint.h>
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
-enum log_target { LOG_TARGET_STDERR, LOG_TARGET_SYSLOG };
+enum log_target {
+	LOG_TARGET_STDERR,
+	LOG_TARGET_SYSLOG,
+	LOG_TARGET_TAP
+}; /* TAP: to log_tap alone */
 
 /* Before log_open and after log_close: to standard error, from info up. */
 void log_open(enum log_target target, enum log_level level);

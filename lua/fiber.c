@@ -187,7 +187,9 @@ static struct script *after(const struct host *host, const struct script *script
 {
 	if (script && script->next)
 		return script->next;
-	return script != host->console && host->console ? host->console : host->scripts;
+	if (script != host->console && host->console)
+		return host->console;
+	return host->scripts ? host->scripts : host->console;
 }
 
 /* One slice of one handler that was made to yield, the scripts in turn; then the loop has its. */
@@ -399,6 +401,7 @@ static int sync_finish(lua_State *L, void *request)
 static void sync_release(void *request)
 {
 	struct sync *sync = request;
+	sync->fiber->script->host->syncing--;
 	sync->fiber = NULL;
 	if (sync->done)
 		free(sync);
@@ -410,6 +413,7 @@ static struct sync *start_sync(struct fiber *fiber)
 {
 	struct sync *sync = mem_alloc(sizeof *sync);
 	sync->fiber = fiber;
+	fiber->script->host->syncing++;
 	host_commit(fiber->script->host);
 	ingest_sync(fiber->script->host->services.ingest, on_synced, sync);
 	return sync;

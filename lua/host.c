@@ -11,6 +11,7 @@
 #include "lua/point.h"
 #include "lua/reload.h"
 #include "lua/script.h"
+#include "lua/test.h"
 #include "lua/timer.h"
 #include "lua/trial.h"
 #include "lua/watch.h"
@@ -33,6 +34,7 @@ static bool is_busy(const struct host *host)
 static void end_all(struct host *host)
 {
 	console_end(host);
+	test_end(host);
 	for (struct script *script = host->scripts; script; script = script->next) {
 		if (host->started)
 			kept_end(script);
@@ -65,7 +67,8 @@ static void on_turn_end(void *ctx)
 		trial_look(script);
 	}
 	reload_look(host);
-	limits_idle(host->limits);
+	if (!host->services.faked) /* on a virtual clock the next turn is at once */
+		limits_idle(host->limits);
 	if (!host->stop.asked || (is_busy(host) && !host->stop.over))
 		return;
 	if (is_busy(host))
@@ -209,6 +212,21 @@ static unsigned host_confirm(struct host *host, const char *name)
 	return count;
 }
 
+int64_t host_next(const struct host *host)
+{
+	return scheduler_next(host->scheduler);
+}
+
+void host_run(struct host *host)
+{
+	scheduler_run(host->scheduler, clock_mono_ms(host->services.clock));
+}
+
+static bool host_waits(const struct host *host)
+{
+	return host->syncing > 0;
+}
+
 const struct host_ops *script_host(void)
 {
 	static const struct host_ops ops = {
@@ -221,17 +239,11 @@ const struct host_ops *script_host(void)
 	    .stop = host_stop,
 	    .close = host_close,
 	    .status = host_status,
+	    .next = host_next,
+	    .run = host_run,
+	    .waits = host_waits,
 	    .console = &console_ops,
+	    .test = &test_ops,
 	};
 	return &ops;
-}
-
-int64_t host_next(const struct host *host)
-{
-	return scheduler_next(host->scheduler);
-}
-
-void host_run(struct host *host)
-{
-	scheduler_run(host->scheduler, clock_mono_ms(host->services.clock));
 }

@@ -48,10 +48,20 @@ void load_tell(
 
 /* --- the folder --- */
 
-static bool is_script(const char *dir, const char *file)
+static bool is_wanted(const struct host *host, const char *file, size_t len)
+{
+	const char *const *name = host->services.only;
+	while (name && *name && (strlen(*name) != len || strncmp(*name, file, len) != 0))
+		name++;
+	return !name || *name;
+}
+
+static bool is_script(const struct host *host, const char *dir, const char *file)
 {
 	size_t len = strlen(file);
 	if (file[0] == '.' || len <= 4 || strcmp(file + len - 4, ".lua") != 0)
+		return false;
+	if (!is_wanted(host, file, len - 4))
 		return false;
 	if (len >= 9 && strcmp(file + len - 9, "_test.lua") == 0)
 		return false;
@@ -77,7 +87,7 @@ int load_names(const struct host *host, char ***names, struct problems *problems
 	*names = mem_alloc(((size_t)count + 1) * sizeof **names);
 	for (int i = 0; i < count; i++) {
 		const char *file = list[i]->d_name;
-		if (is_script(dir, file))
+		if (is_script(host, dir, file))
 			(*names)[found++] = mem_strndup(file, strlen(file) - 4);
 		free(list[i]);
 	}

@@ -38,7 +38,9 @@ struct host {
 	struct evaluation *evaluation; /* the console's chunk that runs, or NULL */
 	int64_t armed_until_ms;        /* 0: the console is not armed */
 	bool started;
-	uint32_t holding; /* fibers that a stop waits for */
+	struct test *test; /* of the test file that is the console; NULL: there is none */
+	unsigned syncing;  /* fibers that wait for the disk */
+	uint32_t holding;  /* fibers that a stop waits for */
 	struct {
 		struct timer limit;
 		void (*stopped)(void *ctx);

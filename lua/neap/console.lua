@@ -42,12 +42,8 @@ end
 
 -- --- what a script does and a console does not ---
 
-for _, name in ipairs { "asset", "cron", "every", "on", "params", "policy", "state" } do
-	_G[name] = function()
-		core.fail("%s: declarations belong into a script; the console reads, writes and commands what"
-			.. " scripts declare, by path", name)
-	end
-end
+import("undeclared")("declarations belong into a script; the console reads, writes and commands"
+	.. " what scripts declare, by path")
 
 -- --- tasks ---
 

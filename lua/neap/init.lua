@@ -10,6 +10,10 @@ function core.fail(format, ...)
 	fail(format:format(...))
 end
 
+if rawget(core, "fake") then
+	import("fake")
+end
+
 local names = {
 	asset = import("asset"),
 	cjson = core.cjson,
@@ -29,6 +33,8 @@ for name, value in pairs(names) do
 	_G[name] = value
 end
 import("sandbox")
-if rawget(core, "console") then
+if rawget(core, "test") then
+	import("test")
+elseif rawget(core, "console") then
 	import("console")
 end

@@ -84,6 +84,11 @@ _G.warn = log.warn
 
 -- require: lib/ under the script folder, and what is built in
 local loaded, loading = { cjson = core.cjson }, {}
+if rawget(core, "test") then
+	setmetatable(loaded, { __index = function(_, name)
+		return name == "test" and import("test") or nil
+	end })
+end
 
 function _G.require(name)
 	check.argument("require", 1, name, "string")

@@ -6,6 +6,12 @@
 local core, import = ...
 local environment = import("environment")
 
+if rawget(core, "fake") then
+	return function(request)
+		return core.fake("http", request)
+	end
+end
+
 local HEADERS_MAX, MESSAGES_MAX = 65536, 1048576
 local REDIRECTS = 5
 local SIGXFSZ = 25

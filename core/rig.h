@@ -1,0 +1,54 @@
+/*
+ * The parts of an agent around its scripts, without a broker, a lock or a control socket, in a
+ * temporary folder of its own that is removed at the end: for the console offline, for tests and for
+ * simulations.
+ *
+ * On a virtual clock time passes only in rig_advance; whoever owns the rig calls rig_settle before,
+ * so that nothing that is under way is overtaken. Loop thread.
+ */
+#ifndef NEAP_CORE_RIG_H
+#define NEAP_CORE_RIG_H
+
+#include "core/config.h"
+#include "core/host.h"
+#include "core/problems.h"
+
+struct rig_options {
+	const char *name;            /* of the folder: "repl" */
+	const struct config *config; /* outlives the rig; its folders are not touched */
+	const struct host_ops *ops;
+	bool copy_state;              /* begins with a copy of state.dir, else with nothing */
+	bool is_virtual;              /* the clock */
+	int64_t wall_ms;              /* when a virtual clock begins */
+	const char *const *only;      /* the scripts that are loaded, ends with NULL; NULL: all */
+	bool faked;                   /* scripts reach no device: host.h */
+	void (*committed)(void *ctx); /* samples came in; or NULL */
+	void *ctx;
+};
+
+struct rig {              /* to be read only */
+	struct config config; /* the user's, but for the folders */
+	const struct host_ops *ops;
+	uv_loop_t loop;
+	struct clock *clock;
+	struct policies *policies;
+	struct catalog *catalog;
+	struct queue_set *queues;
+	struct store *settings;
+	struct ingest *ingest;
+	struct inbox *inbox;
+	struct host *host; /* open, with nothing loaded */
+	struct buf dir, state, queue;
+	void (*committed)(void *ctx);
+	void *ctx;
+};
+
+struct rig *rig_open(const struct rig_options *options, struct err *err);
+void rig_close(struct rig *rig);
+
+/* Does all that is due, and waits for what disks do: then nothing is due before `ops->next`. False:
+ * that does not come within a minute, as with a script that sleeps for no time, again and again. */
+bool rig_settle(struct rig *rig);
+void rig_advance(struct rig *rig, int64_t to_mono_ms);
+
+#endif

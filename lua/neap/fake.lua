@@ -1,0 +1,75 @@
+-- Where I/O is faked, in a script's state: what the library asks of a file, a device or a program
+-- goes to the test file, under the names that test_io.lua knows. The library's own checks stay.
+local core = ...
+local fake = core.fake
+
+for name in pairs(core.file) do
+	core.file[name] = function(...)
+		return fake("file." .. name, ...)
+	end
+end
+
+function core.exec(args, _, timeout, _, input)
+	return fake("exec", args, input or "", timeout)
+end
+
+-- --- serial lines and Modbus ---
+
+local open = core.bus.open
+local names = setmetatable({}, { __mode = "k" }) -- of handles that are open
+
+local function name_of(handle)
+	if not names[handle] then
+		core.raise("it was closed by this script", "EBADF")
+	end
+	return names[handle]
+end
+
+-- It checks, and takes no port before the first exchange.
+function core.bus.open(kind, name, port, ...)
+	local handle = open(kind, name, port, ...)
+	names[handle] = kind == "tcp" and ("%s:%d"):format(name, port) or name
+	return handle
+end
+
+function core.bus.close(handle)
+	names[handle] = nil
+end
+
+function core.bus.exchange(handle, ...)
+	return fake("serial", name_of(handle), ...)
+end
+
+function core.bus.query(handle, ...)
+	return fake("modbus", name_of(handle), ...)
+end
+
+-- --- connections and datagrams ---
+
+function core.tcp.connect(name, _, _, timeout)
+	fake("tcp.connect", name, timeout)
+	local handle = {}
+	names[handle] = name
+	return handle
+end
+
+function core.udp.connect(name)
+	local handle = {}
+	names[handle] = name
+	return handle
+end
+
+function core.udp.bind(name, _, port)
+	return core.udp.connect(name), port
+end
+
+for _, protocol in ipairs { "tcp", "udp" } do
+	core[protocol].close = core.bus.close
+	for _, what in ipairs { "write", "read", "send", "receive" } do
+		if core[protocol][what] then
+			core[protocol][what] = function(handle, ...)
+				return fake(protocol .. "." .. what, name_of(handle), ...)
+			end
+		end
+	end
+end
