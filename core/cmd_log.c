@@ -1,6 +1,6 @@
 /* `neap log`: what the agent has to tell. */
-#include "core/command.h"
 #include "core/buf.h"
+#include "core/command.h"
 #include "core/events_print.h"
 
 #include <stdio.h>
