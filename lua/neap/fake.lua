@@ -13,6 +13,10 @@ function core.exec(args, _, timeout, _, input)
 	return fake("exec", args, input or "", timeout)
 end
 
+function core.agent_status()
+	return fake("agent.status")
+end
+
 -- --- serial lines and Modbus ---
 
 local open = core.bus.open

@@ -414,8 +414,8 @@ raw.entries(describe, run, io.serve)
 -- --- what a test file finds besides ---
 
 for _, name in ipairs {
-	"comes", "exec", "fail", "file", "http", "modbus", "ran", "requests", "serial", "tcp", "udp",
-	"wrote",
+	"comes", "exec", "fail", "file", "http", "modbus", "ran", "requests", "serial", "status",
+	"tcp", "udp", "wrote",
 } do
 	test[name] = io[name]
 end

@@ -218,6 +218,26 @@ function serve.http(request)
 	return result.status or 200, result.headers or {}, result.body or ""
 end
 
+-- --- the agent ---
+
+local agent
+
+-- status(table): what agent.status() gives; or a function that gives it
+function io.status(status)
+	if type(status) ~= "function" then
+		check.argument("test.status", 1, status, "table")
+	end
+	agent = status
+end
+
+serve["agent.status"] = function()
+	local status = value_of(agent)
+	if not status then
+		missing("agent.status()", "test.status{ link = { state = ... } }")
+	end
+	return core.cjson.encode(status)
+end
+
 -- --- what is written to and answers: serial lines, connections, datagrams ---
 
 local lines = {} -- name -> { answers =, came = text, datagrams = {} }
