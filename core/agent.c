@@ -424,8 +424,8 @@ static int open_parts(struct agent *agent, struct err *err)
 	agent->mqtt = mqtt_new(&agent->loop, agent->clock, config, &mqtt_events, agent, err);
 	if (!agent->mqtt)
 		return -1;
-	agent->uplink =
-	    uplink_new(&agent->loop, agent->clock, config, agent->queues, agent->policies, agent->mqtt);
+	agent->uplink = uplink_new(&agent->loop, agent->clock, config, agent->catalog, agent->queues,
+	    agent->policies, agent->mqtt);
 	agent->control = control_new(&agent->loop, config->control.socket, on_control, agent, err);
 	return agent->control ? 0 : -1;
 }

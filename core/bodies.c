@@ -25,6 +25,7 @@ struct route {
 struct bodies {
 	const struct clock *clock;
 	const struct config *config;
+	struct catalog *catalog;
 	struct route routes[ROUTES];
 	size_t limit;
 	struct buf text;
@@ -65,8 +66,10 @@ void bodies_set_limit(struct bodies *bodies, size_t limit)
 
 	free_routes(bodies);
 	bodies->routes[ROUTE_DATA] = (struct route){config->topics.data, encoder_of_messages(&format)};
-	bodies->routes[ROUTE_TS] = (struct route){config->topics.ts, encoder_of_series(false, limit)};
-	bodies->routes[ROUTE_TSZ] = (struct route){config->topics.tsz, encoder_of_series(true, limit)};
+	bodies->routes[ROUTE_TS] =
+	    (struct route){config->topics.ts, encoder_of_series(false, limit, bodies->catalog)};
+	bodies->routes[ROUTE_TSZ] =
+	    (struct route){config->topics.tsz, encoder_of_series(true, limit, bodies->catalog)};
 	bodies->routes[ROUTE_ACKS] =
 	    (struct route){config->topics.acks, encoder_of_acks(config->payload.ack_error, limit)};
 	bodies->limit = limit;
@@ -229,12 +232,14 @@ struct body bodies_next(struct bodies *bodies, struct queue *queue, enum queue_l
 	return filling.body;
 }
 
-struct bodies *bodies_new(const struct clock *clock, const struct config *config)
+struct bodies *bodies_new(
+    const struct clock *clock, const struct config *config, struct catalog *catalog)
 {
 	struct bodies *bodies = mem_alloc(sizeof *bodies);
 
 	bodies->clock = clock;
 	bodies->config = config;
+	bodies->catalog = catalog;
 	bodies_set_limit(bodies, config->payload.max_bytes);
 	return bodies;
 }

@@ -10,6 +10,7 @@
 #define NEAP_CORE_BODIES_H
 
 #include "core/buf.h"
+#include "core/catalog.h"
 #include "core/clock.h"
 #include "core/config.h"
 #include "core/policy.h"
@@ -17,7 +18,8 @@
 
 struct bodies;
 
-struct bodies *bodies_new(const struct clock *clock, const struct config *config);
+struct bodies *bodies_new(
+    const struct clock *clock, const struct config *config, struct catalog *catalog);
 void bodies_free(struct bodies *bodies);
 
 /* Bytes of a body at most: payload.max_bytes, or what was found to be the broker's limit. */

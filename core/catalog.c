@@ -6,6 +6,7 @@
 #include "core/number.h"
 #include "core/problems.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -201,9 +202,22 @@ static struct entry *copy_entry(struct draft *draft, const struct entry *entry)
 	return copy;
 }
 
+static int check_factor(const struct entry *entry, struct err *err)
+{
+	bool number =
+	    entry->type == VALUE_INT || entry->type == VALUE_DOUBLE || entry->type == VALUE_DATE;
+
+	if (entry->factor != 0 && !number)
+		return err_set(err, "%s: a factor is for numbers, not for %s", entry->path,
+		    value_type_name(entry->type));
+	if (!(entry->factor >= 0 && isfinite(entry->factor)))
+		return err_set(err, "%s: its factor must be a finite number above 0", entry->path);
+	return 0;
+}
+
 int draft_add(struct draft *draft, const struct entry *entry, struct err *err)
 {
-	if (path_check(entry->path, err) < 0)
+	if (path_check(entry->path, err) < 0 || check_factor(entry, err) < 0)
 		return -1;
 	const struct entry *other = look_up(&draft->index, entry->path);
 	if (other)

@@ -40,6 +40,7 @@ struct entry {
 	struct limits limits;
 	bool has_default; /* settings */
 	struct value fallback;
+	double factor;                     /* variable: in time series (series.h); 0: to be found */
 	const char *label, *unit, *policy; /* "" if not given; policy is never "" for a variable */
 	const char *where;                 /* "machine.lua:12", for messages */
 	struct param *params;              /* command */
@@ -103,7 +104,8 @@ void draft_free(struct draft *draft);
 /*
  * Copies everything (texts, params; NULL texts become ""), its owner is the draft's. -1: the path
  * is no path or stands in the draft already (the text names both places), a minimum is above its
- * maximum, a default does not fit its type or limits, a parameter comes twice.
+ * maximum, a default does not fit its type or limits, a parameter comes twice, a factor is no finite
+ * number above 0 or not one of numbers.
  */
 int draft_add(struct draft *draft, const struct entry *entry, struct err *err);
 /* Who installs software: one handler of one script in all; entry->path is for messages. -1: the draft

@@ -44,9 +44,17 @@ struct encoder encoder_of_acks(const char *error_word, size_t max_bytes)
 	return acks_encoder(acks_new(error_word, max_bytes));
 }
 
-struct encoder encoder_of_series(bool zlib, size_t max_bytes)
+static double declared_factor(void *ctx, const char *path)
 {
-	const struct series_format format = {.zlib = zlib, .max_bytes = max_bytes};
+	const struct entry *entry = catalog_find(ctx, path);
+
+	return entry ? entry->factor : 0;
+}
+
+struct encoder encoder_of_series(bool zlib, size_t max_bytes, struct catalog *catalog)
+{
+	const struct series_format format = {
+	    .zlib = zlib, .max_bytes = max_bytes, .factor = declared_factor, .ctx = catalog};
 
 	return series_encoder(series_new(&format));
 }

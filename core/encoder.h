@@ -9,6 +9,7 @@
 #define NEAP_CORE_ENCODER_H
 
 #include "core/buf.h"
+#include "core/catalog.h"
 #include "core/message.h"
 #include "core/sample.h"
 
@@ -25,7 +26,7 @@ struct encoder encoder_of_messages(const struct message_format *format);
 /* error_word: what a failed task's status is, "ERROR" or "KO". */
 struct encoder encoder_of_acks(const char *error_word, size_t max_bytes);
 
-/* zlib: messages/tsz. */
-struct encoder encoder_of_series(bool zlib, size_t max_bytes);
+/* zlib: messages/tsz. The catalog says which factors are declared. */
+struct encoder encoder_of_series(bool zlib, size_t max_bytes, struct catalog *catalog);
 
 #endif

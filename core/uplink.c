@@ -424,7 +424,7 @@ void uplink_link(struct uplink *uplink, const struct link_status *status)
 /* --- outside --- */
 
 struct uplink *uplink_new(uv_loop_t *loop, struct clock *clock, const struct config *config,
-    struct queue_set *queues, struct policies *policies, struct mqtt *mqtt)
+    struct catalog *catalog, struct queue_set *queues, struct policies *policies, struct mqtt *mqtt)
 {
 	struct uplink *uplink = mem_alloc(sizeof(*uplink));
 
@@ -435,7 +435,7 @@ struct uplink *uplink_new(uv_loop_t *loop, struct clock *clock, const struct con
 	uplink->policies = policies;
 	uplink->mqtt = mqtt;
 	uplink->random = ((uint32_t)clock_mono_us(clock) ^ ((uint32_t)getpid() << 16)) | 1;
-	uplink->bodies = bodies_new(clock, config);
+	uplink->bodies = bodies_new(clock, config, catalog);
 	uplink->timer = mem_alloc(sizeof(*uplink->timer));
 	must(uv_timer_init(loop, uplink->timer) == 0);
 	uplink->timer->data = uplink;

@@ -11,6 +11,7 @@
 #ifndef NEAP_CORE_UPLINK_H
 #define NEAP_CORE_UPLINK_H
 
+#include "core/catalog.h"
 #include "core/clock.h"
 #include "core/config.h"
 #include "core/mqtt.h"
@@ -22,7 +23,8 @@
 struct uplink;
 
 struct uplink *uplink_new(uv_loop_t *loop, struct clock *clock, const struct config *config,
-    struct queue_set *queues, struct policies *policies, struct mqtt *mqtt);
+    struct catalog *catalog, struct queue_set *queues, struct policies *policies,
+    struct mqtt *mqtt);
 void uplink_free(struct uplink *uplink);
 
 void uplink_wake(

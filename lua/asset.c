@@ -29,6 +29,14 @@ static int64_t integer_field(lua_State *L, int index, const char *name)
 	return integer;
 }
 
+static double number_field(lua_State *L, int index, const char *name)
+{
+	(void)lua_getfield(L, index, name);
+	double number = lua_tonumber(L, -1);
+	lua_pop(L, 1);
+	return number;
+}
+
 static bool flag_field(lua_State *L, int index, const char *name)
 {
 	(void)lua_getfield(L, index, name);
@@ -97,7 +105,7 @@ static struct param *param_fields(lua_State *L, int index)
 	return count ? params : NULL;
 }
 
-/* declare{kind=, path=, type=, label=, unit=, policy=, min=, max=, default=, params={...},
+/* declare{kind=, path=, type=, label=, unit=, policy=, factor=, min=, max=, default=, params={...},
  * readable=, repeatable=, parallel=, timeout=, ttl=} -> handle */
 static int declare(lua_State *L)
 {
@@ -122,6 +130,7 @@ static int declare(lua_State *L)
 	    .repeatable = flag_field(L, 1, "repeatable"),
 	    .readable = flag_field(L, 1, "readable"),
 	    .parallel = flag_field(L, 1, "parallel"),
+	    .factor = number_field(L, 1, "factor"),
 	    .timeout_ms = integer_field(L, 1, "timeout"),
 	    .ttl_ms = integer_field(L, 1, "ttl"),
 	    .handler = (int)script->points_count + 1,

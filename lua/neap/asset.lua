@@ -10,10 +10,11 @@ local setting = import("setting")
 
 local variable_kinds = {
 	type = "string", label = "string", unit = "string", policy = "string", report = "table",
-	every = "any", read = "function", timeout = "duration", ttl = "duration",
+	factor = "number", every = "any", read = "function", timeout = "duration", ttl = "duration",
 }
 local member_kinds = {
 	type = "string", label = "string", unit = "string", policy = "string", report = "table",
+	factor = "number",
 }
 local group_kinds = {
 	variables = "table", policy = "string", every = "any", read = "function", timeout = "duration",
@@ -29,10 +30,14 @@ end
 
 -- Declares one variable of an asset; its point.
 local function declare(self, name, options, readable, timeout)
+	local path = self.id .. "." .. name
+	if options.factor and options.factor <= 0 then
+		core.fail("variable %s: factor must be above 0", path)
+	end
 	local point = points.declare({
-		path = self.id .. "." .. name, type = options.type, label = options.label,
-		unit = options.unit, policy = options.policy, readable = readable, timeout = timeout,
-		ttl = options.ttl, parallel = self.parallel,
+		path = path, type = options.type, label = options.label, unit = options.unit,
+		policy = options.policy, readable = readable, timeout = timeout, ttl = options.ttl,
+		parallel = self.parallel, factor = options.factor,
 	}, options.report)
 	self.points[name] = point
 	return point

@@ -73,6 +73,9 @@ function asset(id, options) end
 ---@field timeout? neap.duration # of read: 10s if left out
 ---@field ttl? neap.duration # a task that is older is refused: never if left out
 ---@field report? neap.report # needs every
+--- In time series (encoding = "ts" or "tsz") values go as whole numbers, times this: 10 for a
+--- resolution of 0.1. Found from the values of each message if left out.
+---@field factor? number
 
 --- Declares a variable. A read that fails is that variable's matter alone: told in the log once
 --- per change, tried again ever more seldom (up to 10 periods, or 5 minutes), never sent as zero.
@@ -86,6 +89,7 @@ function asset_methods:variable(name, options) end
 ---@field unit? string
 ---@field policy? string # the group's if left out
 ---@field report? neap.report
+---@field factor? number # as of a variable
 
 ---@class neap.group_options
 ---@field variables table<string, neap.group_variable> # by name

@@ -9,7 +9,7 @@ local whole_types = { u16 = true, s16 = true, s32 = true }
 
 local variable_kinds = {
 	reg = "integer", table = "string", type = "string", label = "string", unit = "string",
-	policy = "string", report = "table",
+	policy = "string", report = "table", factor = "number",
 }
 for name, kind in pairs(registers.kinds) do
 	variable_kinds[name] = kind
@@ -55,7 +55,7 @@ local function entry_of(what, name, fields, map)
 	end
 	entry.variable = {
 		type = type_of(entry, fields), label = fields.label, unit = fields.unit,
-		policy = fields.policy, report = fields.report,
+		policy = fields.policy, report = fields.report, factor = fields.factor,
 	}
 	return entry
 end

@@ -152,6 +152,7 @@ local function declare(self, spec, name, point)
 		path = ("%s.%s"):format(spec.path, name), type = of.type or spec.type,
 		label = spec.label and ("%s, %s"):format(spec.label, name), unit = of.unit or spec.unit,
 		policy = spec.policy, parallel = spec.parallel, ttl = spec.ttl,
+		factor = not of.type and spec.factor or nil, -- of the readings themselves
 	})
 	table.insert(self.handles, self.of[name].handle)
 end

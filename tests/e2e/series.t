@@ -13,7 +13,7 @@ policy("small", { flush = "200ms", encoding = "tsz" })
 local m = asset("m")
 m:variable("a", { policy = "plain" })
 m:variable("b", { type = "string", policy = "plain" })
-m:variable("c", { policy = "small" })
+m:variable("c", { policy = "small", factor = 8 })
 on("start", function()
 	for i = 1, 100 do
 		m:push("a", 20 + i / 10, { time = 1700000000 + i })
@@ -48,12 +48,14 @@ sub cbor {
     die sprintf('CBOR: %02x', $head);
 }
 
-# path => { ms => value }
+# path => { ms => value }; their factors are kept
+my %factors;
 sub points {
     my ($body) = @_;
     my ($map, $rest) = cbor($body);
     is($rest, '', 'nothing behind the map');
     my ($names, $factors, $flat) = @$map{qw(h f s)};
+    @factors{@$names} = @$factors[1 .. $#$factors];
     my (%points, @last, @row);
     while (@$flat) {
         @row = splice(@$flat, 0, 1 + @$names);
@@ -85,5 +87,6 @@ is_deeply($plain{'m.a'}, \%want, 'ts: doubles come back exactly');
 is_deeply($plain{'m.b'}, { 1700000100000 => 'text' }, 'and text');
 my %small = map { points(Compress::Zlib::uncompress($_)) } @{ $bodies{tsz} };
 is_deeply($small{'m.c'}, { map { ((1700000000 + $_) * 1000 => $_ * 0.5) } 1 .. 100 }, 'tsz: the same through zlib');
+is_deeply(\%factors, { 'm.a' => 10, 'm.b' => 0, 'm.c' => 8 }, 'factors: found, none for text, declared');
 is(scalar @{ $bodies{json} // [] }, 0, 'nothing else was sent');
 done_testing();

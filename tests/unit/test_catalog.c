@@ -1,4 +1,5 @@
 /* Drafts, installs and removals, conflicts, limits. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -160,6 +161,15 @@ static void nonsense_is_refused(void **state)
 	struct err err;
 	struct entry entry = variable("machine", "machine.lua:1");
 	assert_int_equal(draft_add(draft, &entry, &err), -1);
+
+	entry = variable("m.a", "machine.lua:1");
+	entry.factor = INFINITY;
+	assert_int_equal(draft_add(draft, &entry, &err), -1);
+	assert_string_equal(err.text, "m.a: its factor must be a finite number above 0");
+	entry.factor = 10;
+	entry.type = VALUE_STRING;
+	assert_int_equal(draft_add(draft, &entry, &err), -1);
+	assert_string_equal(err.text, "m.a: a factor is for numbers, not for string");
 
 	entry = variable("m.a", "machine.lua:1");
 	entry.kind = ENTRY_SETTING;
