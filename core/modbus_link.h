@@ -29,6 +29,8 @@ struct modbus_query {
 
 struct modbus_link;
 
+int modbus_link_check(struct err *err); /* -1: built without libmodbus */
+
 /* "unit 3" is told to be on `port`. All is copied. */
 struct modbus_link *modbus_link_rtu(const struct serial_params *params, struct err *err);
 struct modbus_link *modbus_link_tcp(

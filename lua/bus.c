@@ -60,6 +60,8 @@ static int bus_new(lua_State *L)
 	if (handle->kind != KIND_TCP && serial_check(&handle->params, &err) < 0)
 		return script_fail(
 		    L, "%s.open: %s", handle->kind == KIND_RTU ? "modbus" : "serial", err.text);
+	if (handle->kind != KIND_SERIAL && modbus_link_check(&err) < 0)
+		return script_fail(L, "modbus: %s", err.text);
 	return 1;
 }
 

@@ -651,7 +651,7 @@ http = {}
 ---@field password? string
 ---@field timeout? neap.duration # of the whole: 30s
 ---@field limit? string|integer # of the answer's body: "64KB"; into a file, "16MB"
----@field to? string # the path of a file that the body goes to; it is replaced as a whole, in the end
+---@field to? string # the path of a file that the body goes to; it is replaced when all is there
 ---@field ca? string # a file with the certificates that are trusted instead of the device's own
 ---@field check? boolean # false: any status is an answer
 
@@ -662,7 +662,7 @@ http = {}
 
 ---@class neap.http_answer
 ---@field status integer
----@field headers table<string, string> # the names in lower case; those that came twice with a comma
+---@field headers table<string, string> # names in lower case; what came twice, with a comma
 ---@field body? string # nil if it went to a file
 
 ---@param url string

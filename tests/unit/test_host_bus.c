@@ -126,6 +126,14 @@ static void start(struct fixture *f, const char *script)
 	buf_free(&text);
 }
 
+/* Before what libmodbus is needed for. */
+static void need_modbus(void)
+{
+#ifndef HAVE_LIBMODBUS
+	skip();
+#endif
+}
+
 /* --- serial --- */
 
 static void serial_exchanges(void **state)
@@ -206,6 +214,7 @@ static void wrong_use_is_found_by_check(void **state)
 	        "the Modbus a:502 has no \"holdin\" (did you mean \"holding\"?)"},
 	};
 	struct fixture *f = *state;
+	need_modbus();
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		world_script(f->world, "machine.lua", cases[i][0]);
 		world_open(f->world);
@@ -247,6 +256,7 @@ static void a_script_goes_while_it_waits(void **state)
 
 static void start_rtu(struct fixture *f)
 {
+	need_modbus();
 	char kind[] = "rtu", fd[] = "3", unit[] = "1";
 	char *args[] = {NULL, kind, fd, unit, NULL};
 	server_start(&f->server, args, f->device.pty.master);
@@ -254,6 +264,7 @@ static void start_rtu(struct fixture *f)
 
 static void start_tcp(struct fixture *f)
 {
+	need_modbus();
 	char kind[] = "tcp", port[] = "0", unit[] = "1";
 	char *args[] = {NULL, kind, port, unit, NULL};
 	server_start(&f->server, args, -1);
@@ -325,6 +336,64 @@ static void nobody_listens(void **state)
 	assert_logged(f->world, "ECONNREFUSED\n");
 }
 
+/* Two scripts on one line, and one on another: each gets its own answers. */
+static void scripts_share_a_bus(void **state)
+{
+	struct fixture *f = *state;
+	struct buf text = {0};
+	start_rtu(f);
+	buf_printf(&text,
+	    "local bus = modbus.rtu{ port = '%s', timeout = '20s' }\n"
+	    "on('start', function()\n"
+	    "  for i = 1, 20 do assert(bus:input(1, 50 + i)[1] == 50 + i) end\n"
+	    "  log.info('shared') end)",
+	    f->device.pty.path);
+	world_script(f->world, "other.lua", buf_str(&text));
+	buf_free(&text);
+	start(f, "local bus = modbus.rtu{ port = '%PORT', timeout = '20s' }\n"
+	         "on('start', function()\n"
+	         "  for i = 1, 20 do assert(bus:input(1, i)[1] == i) end\n"
+	         "  log.info('shared') end)");
+	world_wait(f->world, "script.machine: shared\n");
+	world_wait(f->world, "script.other: shared\n");
+}
+
+/*
+ * Four units of a line that are silent, each asked five times a second. Neither what has nothing to
+ * do with that line is late for it, nor, once they are known to be silent, the unit beside them.
+ */
+static void four_dead_units_delay_nothing_else(void **state)
+{
+	struct fixture *f = *state;
+	start_rtu(f);
+	start(f, "local bus = modbus.rtu{ port = '%PORT', timeout = '300ms' }\n"
+	         "local m, beats, late, last = asset('m'), 0, 0, nil\n"
+	         "for unit = 2, 5 do\n"
+	         "  m:modbus{ bus = bus, unit = unit, every = '200ms',\n"
+	         "    variables = { ['dead' .. unit] = { reg = 1 } } }\n"
+	         "end\n"
+	         "every('50ms', function()\n"
+	         "  local t = uptime()\n"
+	         "  late, last, beats = math.max(late, last and t - last - 0.05 or 0), t, beats + 1\n"
+	         "end)\n"
+	         "on('start', function()\n"
+	         "  sleep(4)\n" /* 4 units, 3 times 300 ms */
+	         "  local began, slow, n = uptime(), 0, 0\n"
+	         "  while uptime() < began + 6 do\n"
+	         "    local t = uptime()\n"
+	         "    assert(bus:input(1, 7)[1] == 7)\n"
+	         "    n, slow = n + 1, slow + (uptime() - t > 0.25 and 1 or 0)\n"
+	         "    sleep(0.05)\n"
+	         "  end\n"
+	         "  log.info(('reads %d, %d behind a silent unit'):format(n, slow))\n"
+	         "  log.info(('beats %d, late by %.0f ms'):format(beats, late * 1000))\n"
+	         "  log.info(late < 0.25 and beats > 150 and 'in time' or 'late',\n"
+	         "    slow <= 12 and n > 40 and 'few' or 'many') end)");
+	world_wait(f->world, "beats ");
+	(void)fprintf(stderr, "%s", strstr(buf_str(&f->world->log), "reads"));
+	assert_logged(f->world, "in time few\n");
+}
+
 /* --- register maps --- */
 
 static void neighbours_are_read_together(void **state)
@@ -384,6 +453,20 @@ static void what_fails_stays_alone(void **state)
 	assert_string_equal(outcome.values, "m.asked=1012");
 }
 
+/* Without libmodbus too: it is said where it is asked for. */
+static void without_modbus(void **state)
+{
+	struct fixture *f = *state;
+	world_script(f->world, "machine.lua", "modbus.tcp{ host = 'a' }");
+	world_open(f->world);
+#ifdef HAVE_LIBMODBUS
+	assert_int_equal(f->world->problems.count, 0);
+#else
+	assert_has(
+	    world_problems(f->world), "machine.lua:1: modbus: this neap was built without Modbus");
+#endif
+}
+
 static void formats_by_hand(void **state)
 {
 	struct fixture *f = *state;
@@ -408,6 +491,7 @@ static void formats_by_hand(void **state)
 
 static void wrong_maps_are_found_by_check(void **state)
 {
+	need_modbus();
 	static const char *const cases[][2] = {
 	    {"unit = 1, variables = { a = { reg = 1 } }", "modbus of asset m: it needs bus"},
 	    {"bus = bus, variables = { a = { reg = 1 } }", "unit must be a whole number from 0 to 255"},
@@ -447,13 +531,14 @@ int main(void)
 	    TEST(wrong_use_is_found_by_check),
 	    TEST(a_port_is_taken_at_its_first_use),
 	    TEST(a_script_goes_while_it_waits),
-#ifdef HAVE_LIBMODBUS
 	    TEST(modbus_rtu),
 	    TEST(modbus_tcp),
 	    TEST(nobody_listens),
+	    TEST(scripts_share_a_bus),
+	    TEST(four_dead_units_delay_nothing_else),
 	    TEST(neighbours_are_read_together),
 	    TEST(what_fails_stays_alone),
-#endif
+	    TEST(without_modbus),
 	    TEST(formats_by_hand),
 	    TEST(wrong_maps_are_found_by_check),
 	};

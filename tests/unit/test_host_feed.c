@@ -1,12 +1,15 @@
 /* Scripts that are told of what happens outside, in real time: files that change, GPIO lines that
  * move (tests/fault/gpio_preload.c: the program starts itself again under it). */
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -148,6 +151,62 @@ static void files_are_listed_moved_and_removed(void **state)
 	assert_logged(world, "ENOTEMPTY\n");
 }
 
+/* The file as it is now; 0: not there, or empty. */
+static size_t look(const struct world *world, const char *name, char *text, size_t size)
+{
+	char path[200];
+	(void)snprintf(path, sizeof path, "%s/%s", world->dir, name);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t len = fd < 0 ? 0 : read(fd, text, size);
+	if (fd >= 0)
+		(void)close(fd);
+	return len < 0 ? 0 : (size_t)len;
+}
+
+static void a_file_is_written_as_a_whole(void **state)
+{
+	enum { SIZE = 200000 };
+	struct world *world = *state;
+	static char text[SIZE + 1];
+	size_t seen[2] = {0};
+	start(world, "on('start', function()\n"
+	             "  for i = 1, 100 do\n"
+	             "    file.write('%DIR/whole', (i % 2 == 0 and 'a' or 'b'):rep(200000)) end\n"
+	             "  log.info('done') end)");
+	while (!world_logged(world, "done")) {
+		(void)uv_run(&world->loop, UV_RUN_NOWAIT);
+		size_t len = look(world, "whole", text, sizeof text);
+		if (!len)
+			continue;
+		assert_int_equal(len, SIZE);
+		for (size_t i = 0; i < SIZE; i++)
+			assert_int_equal(text[i], text[0]);
+		seen[text[0] - 'a']++;
+	}
+	assert_true(seen[0] > 0 && seen[1] > 0);
+}
+
+static void what_cannot_be_written_leaves_the_old(void **state)
+{
+	struct world *world = *state;
+	struct rlimit old, limit;
+	char text[8] = "";
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	limit = old;
+	limit.rlim_cur = 100000;
+	(void)signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	start(world, "on('start', function()\n"
+	             "  file.write('%DIR/scripts/x', 'old')\n"
+	             "  log.info(try(file.write, '%DIR/scripts/x', ('n'):rep(200000)))\n"
+	             "  log.info('list', table.concat(file.list('%DIR/scripts'), ' ')) end)");
+	world_wait(world, "list lib machine.lua x\n");
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+	assert_logged(world, "EFBIG\n");
+	assert_int_equal(look(world, "scripts/x", text, sizeof text), 3);
+	assert_string_equal(text, "old");
+}
+
 /* --- GPIO --- */
 
 static uint64_t now_ns(void)
@@ -271,6 +330,8 @@ int main(int argc, char **argv)
 	    TEST(many_changes_are_one),
 	    TEST(a_watch_that_cannot_be),
 	    TEST(files_are_listed_moved_and_removed),
+	    TEST(a_file_is_written_as_a_whole),
+	    TEST(what_cannot_be_written_leaves_the_old),
 	    TEST(edges_come_in_order_with_their_time),
 	    TEST(a_line_that_goes_comes_back),
 	    TEST(a_line_that_is_not_there_is_told_once),

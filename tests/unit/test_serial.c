@@ -2,19 +2,56 @@
 #include "core/serial_bus.h"
 #include "tests/unit/pty.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/serial.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 enum { LONG_MS = 60000 }; /* what should not pass */
+
+/* What no pair of ptys keeps: parity, and the RS-485 mode, which a pty has not. */
+static struct {
+	struct termios line; /* as it was asked for last */
+	struct serial_rs485 rs485;
+	bool has_rs485;
+} driver; /* a test program may */
+
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
+int tcsetattr(int fd, int actions, const struct termios *tio)
+{
+	static int (*real)(int fd, int actions, const struct termios *tio);
+	if (!real)
+		*(void **)&real = dlsym(RTLD_NEXT, "tcsetattr");
+	driver.line = *tio;
+	struct termios kept = *tio;
+	kept.c_cflag &= ~(tcflag_t)(CSIZE | PARENB | PARODD);
+	kept.c_cflag |= CS8;
+	return real(fd, actions, &kept);
+}
+
+int ioctl(int fd, unsigned long request, ...)
+{
+	va_list args;
+	va_start(args, request);
+	void *arg = va_arg(args, void *);
+	va_end(args);
+	if (request == TIOCSRS485 && driver.has_rs485) {
+		driver.rs485 = *(const struct serial_rs485 *)arg;
+		return 0;
+	}
+	return (int)syscall(SYS_ioctl, fd, request, arg);
+}
 
 struct fixture {
 	struct pty pty;
@@ -141,6 +178,39 @@ static void the_line_is_set_up(void **state)
 	assert_int_equal(tio.c_iflag & (IXON | IXOFF | ICRNL), IXON | IXOFF);
 	assert_int_equal(fcntl(fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
 	assert_int_equal(serial_char_us(f->serial), 11 * 1000000 / 57600);
+}
+
+static tcflag_t flags_of(struct fixture *f, struct serial_params params)
+{
+	params.path = f->pty.path;
+	serial_free(f->serial);
+	f->serial = serial_new(&params);
+	open_line(f);
+	return driver.line.c_cflag & (CSIZE | CSTOPB | PARENB | PARODD | CRTSCTS);
+}
+
+static void a_character_is_as_asked_for(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(flags_of(f, (struct serial_params){.speed = 9600}), CS8);
+	assert_int_equal(flags_of(f, (struct serial_params){.parity = SERIAL_EVEN}), CS8 | PARENB);
+	assert_int_equal(flags_of(f, (struct serial_params){.data_bits = 7, .parity = SERIAL_ODD}),
+	    CS7 | PARENB | PARODD);
+	assert_int_equal(flags_of(f, (struct serial_params){.stop_bits = 2, .flow = SERIAL_RTS_CTS}),
+	    CS8 | CSTOPB | CRTSCTS);
+}
+
+static void the_driver_switches_the_transmitter(void **state)
+{
+	struct fixture *f = *state;
+
+	driver.has_rs485 = true;
+	(void)flags_of(f, (struct serial_params){.rs485 = true});
+	driver.has_rs485 = false;
+	assert_true((driver.rs485.flags & SER_RS485_ENABLED) != 0);
+	assert_true((driver.rs485.flags & SER_RS485_RTS_ON_SEND) != 0);
+	assert_int_equal(driver.rs485.flags & SER_RS485_RTS_AFTER_SEND, 0);
 }
 
 static void a_device_that_is_not_there_is_told(void **state)
@@ -376,6 +446,8 @@ int main(void)
 	    cmocka_unit_test(parameters_are_described),
 	    cmocka_unit_test(wrong_parameters_are_refused),
 	    ON_A_LINE(the_line_is_set_up),
+	    ON_A_LINE(a_character_is_as_asked_for),
+	    ON_A_LINE(the_driver_switches_the_transmitter),
 	    ON_A_LINE(a_device_that_is_not_there_is_told),
 	    ON_A_LINE(what_is_no_serial_device_is_told),
 	    ON_A_LINE(a_line_has_one_owner),
