@@ -5,7 +5,7 @@ cache = false
 -- what a device script finds in its environment
 local script = {
 	"agent", "asset", "command", "cron", "every", "exec", "file", "gpio", "http", "log", "modbus", "now", "on", "params", "policy",
-	"read", "serial", "sleep", "state", "task", "tcp", "try", "udp", "uptime", "write",
+	"read", "rule", "serial", "sleep", "state", "task", "tcp", "try", "udp", "uptime", "write",
 }
 files["scripts"] = { read_globals = script }
 files["examples"] = { read_globals = script }

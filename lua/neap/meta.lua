@@ -248,6 +248,32 @@ function every(period, name, run) end
 ---@overload fun(times: string, run: fun(), options?: { zone?: string, jitter?: neap.duration })
 function cron(times, name, run, options) end
 
+--- Which limit a rule has: one of above, below and is.
+---@class neap.rule_options
+---@field variable string # the path of a variable of this script, declared before
+---@field above? number|neap.setting # raised by values above it, cleared by others
+---@field below? number|neap.setting
+---@field is? neap.value # raised by this value, cleared by others
+---@field hysteresis? number|neap.setting # of above and below: back is so much on the other side: 0
+---@field hold? neap.duration # raised only if it is beyond the limit for so long: 0
+---@field raise? fun(value: neap.value, time: number) # one of them at least; may wait
+---@field clear? fun(value: neap.value, time: number)
+---@field name? string # for messages and reloads: the path and the kind of limit if left out
+
+--- Runs a function when a variable goes beyond a limit, and one when it is back. Each value counts
+--- that is read or pushed, sent or not. A failed read changes nothing. A reload keeps what is
+--- raised, under its name; after a restart it is raised again.
+---@param options neap.rule_options
+---@return neap.rule
+function rule(options) end
+
+---@class neap.rule
+local rule_methods = {}
+
+--- Is it raised?
+---@return boolean
+function rule_methods:raised() end
+
 ---@alias neap.event
 ---| "start" # the agent runs; with the reason "reload": it ran before
 ---| "stop" # it is about to end: a few seconds are left; "removed": the script alone

@@ -10,7 +10,7 @@ point.all = points
 -- Declares a variable: spec is core.declare's, fields are those of its report, or nil.
 function point.declare(spec, fields)
 	spec.kind, spec.policy = "variable", spec.policy or "default"
-	local self = { path = spec.path }
+	local self = { path = spec.path, type = spec.type }
 	points[spec.path] = self
 	if fields and fields.window ~= nil then
 		self.window = import("window")(spec, fields, point)
