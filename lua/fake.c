@@ -3,6 +3,7 @@
  * to a function of the test file, and its answer back. The library's own part of it (checks,
  * register maps) runs as ever: lua/neap/fake.lua puts this in the place of the functions in C.
  */
+#include "core/log.h"
 #include "core/mem.h"
 #include "lua/bindings.h"
 #include "lua/entry.h"
@@ -14,6 +15,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define FEED "neap.feed" /* in the registry of a script: its function for what happens outside */
 
 struct call {
 	struct timer begin;  /* first */
@@ -160,11 +163,56 @@ int fake_answer(lua_State *L)
 	return 0;
 }
 
+/* --- what happens outside --- */
+
+struct happening {
+	const struct buf *values;
+	int count;
+};
+
+static int start_feed(lua_State *L)
+{
+	const struct happening *happening = lua_touserdata(L, 1);
+	if (lua_getfield(L, LUA_REGISTRYINDEX, FEED) != LUA_TFUNCTION)
+		return 0;
+	int count = unpack(L, happening->values, happening->count);
+	fiber_wake(fiber_new(L, count, &(struct fiber_options){.what = "what was faked: "}));
+	return 0;
+}
+
+int fake_feed(lua_State *L)
+{
+	struct buf values = {0};
+	struct happening happening = {&values, lua_gettop(L)};
+	struct err err;
+	if (pack_rest(L, 1, &values) != LUA_OK) {
+		buf_free(&values);
+		return lua_error(L);
+	}
+	for (struct script *script = script_of(L)->host->scripts; script; script = script->next)
+		if (script->L && script_call(script, start_feed, &happening, &err) < 0)
+			log_error(script->topic, "%s", err.text);
+	buf_free(&values);
+	return 0;
+}
+
+/* feeds(function(...)): is called for each feed */
+static int feeds(lua_State *L)
+{
+	luaL_checktype(L, 1, LUA_TFUNCTION);
+	lua_settop(L, 1);
+	lua_setfield(L, LUA_REGISTRYINDEX, FEED);
+	return 0;
+}
+
 void bind_fake(lua_State *L)
 {
+	static const luaL_Reg functions[] = {
+	    {"fake", fake},
+	    {"feeds", feeds},
+	    {NULL, NULL},
+	};
 	const struct script *script = script_of(L);
-	if (!script->host->services.faked || script == script->host->console)
-		return;
-	lua_pushcfunction(L, fake);
-	lua_setfield(L, -2, "fake");
+	if (script->host->services.faked && script != script->host->console)
+		luaL_setfuncs(L, functions, 0);
 }

@@ -495,6 +495,7 @@ static const luaL_Reg functions[] = {
     {"bad", bad},
     {"entries", entries},
     {"event", event},
+    {"feed", fake_feed},
     {"finish", finish_case},
     {"forget", forget_all},
     {"last", last},

@@ -17,8 +17,10 @@ struct call;
 int test_serve(struct host *host, int (*push)(lua_State *L, void *ctx), void (*ended)(void *ctx),
     void *ctx, struct err *err);
 
-/* answer(call, ok, ...): the results; or false, message, CODE */
+/* Functions of the test file. answer(call, ok, ...): the results; or false, message, CODE */
 int fake_answer(lua_State *L);
+/* feed(...): what happened outside, for every script's function for that (fake.lua) */
+int fake_feed(lua_State *L);
 
 /* Frees what the test has, after its state. */
 void test_end(struct host *host);

@@ -51,7 +51,9 @@ t.case("what is not known is left out", function()
 	t.quiet()
 end)
 
-t.case("an asset and a period of one's own", { params = { asset = "gateway", every = 60 } }, function()
+local params = { asset = "gateway", every = 60 }
+
+t.case("an asset and a period of one's own", { params = params }, function()
 	t.status(status)
 	t.advance("10m")
 	t.equal(t.count("gateway.uptime"), 11)

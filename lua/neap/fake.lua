@@ -17,6 +17,77 @@ function core.agent_status()
 	return fake("agent.status")
 end
 
+-- --- what happens outside: changes of files, edges of inputs ---
+
+local watches, inputs = {}, {} -- handle -> true
+
+function core.watch(_, folder, file, run)
+	local handle = { path = file ~= "" and folder:gsub("/?$", "/") .. file or folder, run = run }
+	watches[handle] = true
+	return handle
+end
+
+function core.unwatch(handle)
+	watches[handle] = nil
+end
+
+function core.gpio.input(name, _, _, edge, _, run)
+	local handle = { name = name, on = fake("gpio", name), edge = edge, count = 0, run = run }
+	inputs[handle] = true
+	return handle
+end
+
+function core.gpio.close_input(handle)
+	inputs[handle] = nil
+end
+
+function core.gpio.get(handle)
+	return handle.on
+end
+
+function core.gpio.count(handle)
+	return handle.count
+end
+
+function core.gpio.output(name, _, on)
+	fake("gpio", name, on)
+	return { name = name }
+end
+
+function core.gpio.set(handle, on)
+	fake("gpio", handle.name, on)
+end
+
+function core.gpio.close_output() end
+
+local function changed(path)
+	for handle in pairs(watches) do
+		if path == handle.path or path:match("^(.*)/[^/]*$") == handle.path then
+			handle.run(handle)
+		end
+	end
+end
+
+local function switched(name, on)
+	for handle in pairs(inputs) do
+		if handle.name == name and handle.on ~= on then
+			handle.on = on
+			if handle.edge == "both" or handle.edge == (on and "rising" or "falling") then
+				handle.count = handle.count + 1
+				handle.run(handle, on, core.now(), handle.count)
+			end
+		end
+	end
+end
+
+core.feeds(function(kind, ...)
+	if kind == "file" then
+		changed(...)
+	else
+		switched(...)
+	end
+end)
+
 -- --- serial lines and Modbus ---
 
 local open = core.bus.open

@@ -414,7 +414,7 @@ raw.entries(describe, run, io.serve)
 -- --- what a test file finds besides ---
 
 for _, name in ipairs {
-	"comes", "exec", "fail", "file", "http", "modbus", "ran", "requests", "serial", "status",
+	"comes", "exec", "fail", "file", "gpio", "http", "modbus", "ran", "requests", "serial", "status",
 	"tcp", "udp", "wrote",
 } do
 	test[name] = io[name]

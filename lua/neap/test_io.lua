@@ -30,6 +30,11 @@ end
 
 local files = {} -- path -> text, false (not there) or a function that gives one of them
 
+local function put(path, content)
+	files[path] = content
+	core.test.feed("file", path)
+end
+
 -- file(path, text): it is there; file(path, false): it is not; file(path, function() ... end);
 -- file(path) -> what is in it. A path that ends in "/" is all below that is not named itself.
 function io.file(path, ...)
@@ -44,7 +49,7 @@ function io.file(path, ...)
 	if content ~= false and type(content) ~= "function" then
 		check.value("test.file: argument 2", content, "string")
 	end
-	files[path] = content
+	put(path, content)
 end
 
 -- The content, or false; `asked`: the function that the script called.
@@ -81,20 +86,70 @@ end
 
 serve["file.write"] = function(path, text)
 	content_of("file.write", path)
-	files[path] = text
+	put(path, text)
 end
 
 serve["file.append"] = function(path, text)
-	files[path] = (content_of("file.append", path) or "") .. text
+	put(path, (content_of("file.append", path) or "") .. text)
 end
 
 serve["file.remove"] = function(path)
 	must_be_there("file.remove", path)
-	files[path] = false
+	put(path, false)
 end
 
 serve["file.rename"] = function(from, to)
-	files[to], files[from] = must_be_there("file.rename", from), false
+	put(to, must_be_there("file.rename", from))
+	put(from, false)
+end
+
+serve["file.stat"] = function(path)
+	local content = content_of("file.stat", path)
+	return content and { kind = "file", size = #content, time = core.now() } or nil
+end
+
+-- What is right in the folder, of the files that are there.
+serve["file.list"] = function(path)
+	local names, seen = {}, {}
+	local folder = path:gsub("/?$", "/")
+	for name, content in pairs(files) do
+		local inside = content ~= false and name:sub(1, #folder) == folder and
+			name:match("^[^/]+", #folder + 1)
+		if inside and not seen[inside] then
+			seen[inside] = true
+			names[#names + 1] = inside
+		end
+	end
+	if #names == 0 then
+		content_of("file.list", folder)
+	end
+	table.sort(names)
+	return names
+end
+
+-- --- digital lines ---
+
+local levels = {} -- name -> on?
+
+-- gpio(name, on): an input's level; what it was before makes the edge. gpio(name) -> the level, of
+-- an output too
+function io.gpio(name, on)
+	check.argument("test.gpio", 1, name, "string")
+	if on == nil then
+		return levels[name]
+	end
+	levels[name] = check.value("test.gpio: argument 2", on, "boolean")
+	core.test.feed("gpio", name, on)
+end
+
+function serve.gpio(name, on)
+	if levels[name] == nil then
+		missing(("the gpio line %s"):format(name), ('test.gpio("%s", false)'):format(name))
+	end
+	if on ~= nil then
+		levels[name] = on
+	end
+	return levels[name]
 end
 
 -- --- programs ---

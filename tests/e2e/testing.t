@@ -116,12 +116,138 @@ is($status, 0, 'tasks: mended, refused, acknowledged, done once') or diag($out);
 
 # --- I/O that nothing stands for ---
 
+my $dir;
 ($status, $out) = run_neap('test', folder('machine.lua' => $machine, 'machine_test.lua' => <<'LUA') . '/machine_test.lua');
 local t = require "test"
 t.case("one", function() t.advance("1m") end)
 LUA
 is($status, 1, 'I/O without a fake fails the case');
 like($out, qr{^\# file\.exists\("/sys/class/thermal/thermal_zone0/temp"\) is not faked: test\.file\("/sys/class/thermal/thermal_zone0/temp", "text"\) or test\.file\(.*, false\)$}m, '... and says what to write');
+
+# --- what stands for devices, below the library ---
+
+$dir = folder('all.lua' => <<'SCRIPT', 'all_test.lua' => <<'TEST');
+local asset = asset("a")
+local meter = modbus.rtu { port = "/dev/ttyS1", timeout = "500ms" }
+asset:modbus { bus = meter, unit = 3, every = "10s", variables = {
+	power = { reg = 19, as = "s32", scale = 0.1 }, state = { reg = 22, type = "int" },
+} }
+asset:variable("door", { type = "boolean" })
+asset:variable("changes", { type = "int" })
+asset:variable("text", { type = "string" })
+gpio.input("DI1", { run = function(on, time) asset:push("door", on, { time = time }) end })
+local relay = gpio.output("DO1", {})
+local changes = 0
+file.watch("/etc/x", function() changes = changes + 1 asset:push("changes", changes) end)
+local run = {
+	serial = function()
+		local port <close> = serial.open { port = "/dev/ttyS2", timeout = "2s" }
+		return port:transact("AT+CSQ\r", { ends = "OK\r\n" }):match("CSQ: (%d+)")
+	end,
+	tcp = function()
+		local c <close> = tcp.connect { host = "10.0.0.7", port = 23 }
+		c:write("hello\n")
+		return c:read { ends = "\n", timeout = "1s" }
+	end,
+	udp = function()
+		local c <close> = udp.open { host = "10.0.0.7", port = 99 }
+		c:send("ping")
+		return (c:receive { timeout = "5s" })
+	end,
+	http = function()
+		local r = http.post("https://host/api", "x=1", { headers = { ["X-Key"] = "k" } })
+		return r.status .. " " .. r.body
+	end,
+	relay = function() relay:set(true) meter:write_register(3, 22, 7) end,
+	file = function()
+		file.append("/var/log/x", "2\n")
+		return table.concat(file.list("/var/log"), ",") .. " " .. file.stat("/var/log/x").size
+	end,
+	exec = function() return exec("uptime", { timeout = "3s" }).out end,
+}
+asset:command("run", { params = { what = { type = "string" } }, run = function(p)
+	asset:push("text", run[p.what]() or "")
+end })
+SCRIPT
+local t = require "test"
+local registers = { [19] = 0xffff, [20] = 0xfff6, [21] = 0, [22] = 5 }
+t.modbus("/dev/ttyS1", { [3] = { holding = registers } })
+t.gpio("DI1", false)
+t.gpio("DO1", false)
+t.file("/etc/x", "")
+local function run(what)
+	return t.task.command("a.run", { what = what })
+end
+
+t.case("modbus", function()
+	t.start()
+	t.near(t.last("a.power"), -1, 1e-9)
+	t.equal(t.last("a.state"), 5)
+	t.accepted(run("relay"))
+	t.equal(t.modbus("/dev/ttyS1")[3].holding[22], 7)
+	t.equal(t.gpio("DO1"), true)
+	t.modbus("/dev/ttyS1", { [3] = false })
+	t.advance("20s")
+	t.ok(t.bad("a.power"))
+	t.logged("unit 3 on /dev/ttyS1 does not answer within 500 ms")
+	t.advance("1s")
+	t.modbus("/dev/ttyS1", { [3] = { holding = {} } })
+	t.refused(t.task.read("a.state"), "unit 3 on /dev/ttyS1 refuses")
+end)
+t.case("edges and changes", function()
+	t.advance("1s")
+	t.gpio("DI1", true)
+	t.gpio("DI1", true)
+	t.advance("1s")
+	t.gpio("DI1", false)
+	t.file("/etc/x", "new")
+	t.advance("1s")
+	t.equal(t.samples("a.door"), { { value = true, time = 1767225601 }, { value = false, time = 1767225602 } })
+	t.equal(t.values("a.changes"), { 1 })
+end)
+t.case("serial", function()
+	t.serial("/dev/ttyS2", { ["AT+CSQ\r"] = "\r\n+CSQ: 17,99\r\n\r\nOK\r\n" })
+	t.accepted(run("serial"))
+	t.equal(t.last("a.text"), "17")
+	t.serial("/dev/ttyS2", function(text) sleep(1) t.comes("/dev/ttyS2", "late +CSQ: 3,9 OK\r\n") end)
+	t.accepted(run("serial"))
+	t.equal(t.last("a.text"), "3")
+	t.equal(t.wrote("/dev/ttyS2"), { "AT+CSQ\r" })
+	t.serial("/dev/ttyS2", {})
+	t.refused(run("serial"), "/dev/ttyS2: no answer in 2000 ms")
+end)
+t.case("connections and datagrams", function()
+	t.tcp("10.0.0.7:23", { ["hello\n"] = "world\nmore" })
+	t.accepted(run("tcp"))
+	t.equal(t.last("a.text"), "world\n")
+	t.tcp("10.0.0.7:23", false)
+	t.refused(run("tcp"), "connection refused")
+	t.udp("10.0.0.7:99", function(text) return text:upper() end)
+	t.accepted(run("udp"))
+	t.equal(t.last("a.text"), "PING")
+end)
+t.case("http", function()
+	t.http("https://host/", function(request) return { status = 201, body = request.body .. request.headers[2] } end)
+	t.accepted(run("http"))
+	t.equal(t.last("a.text"), "201 x=1X-Key: k")
+	t.equal(#t.requests("https://host/api"), 1)
+	t.http("https://host/api", false)
+	t.refused(run("http"), "connection refused")
+end)
+t.case("files and programs", function()
+	t.file("/var/log/x", "1\n")
+	t.accepted(run("file"))
+	t.equal(t.last("a.text"), "x 4")
+	t.exec("uptime", { out = "up", takes = "2s" })
+	t.accepted(run("exec"))
+	t.exec("uptime", { takes = "4s" })
+	t.refused(run("exec"), "took longer than 3s")
+	t.exec("uptime", function(line) t.fail(line .. " is gone", "EIO") end)
+	t.refused(run("exec"), "uptime is gone")
+end)
+TEST
+($status, $out) = run_neap('test', "$dir/all_test.lua");
+is($status, 0, 'Modbus, digital lines, files, serial lines, connections, datagrams, HTTP, programs') or diag($out);
 
 # --- nothing hangs ---
 
@@ -165,7 +291,7 @@ like($out, qr/a test file reaches no device: test\.file is what the script meets
 
 # --- a folder ---
 
-my $dir = folder('a.lua' => 'asset("a"):variable("x")', 'a_test.lua' => 'local t = require "test" t.case("a", function() t.start() end)',
+$dir = folder('a.lua' => 'asset("a"):variable("x")', 'a_test.lua' => 'local t = require "test" t.case("a", function() t.start() end)',
     'b.lua' => 'asset("b"):variable("x")', 'b_test.lua' => 'local t = require "test" t.case("b", function() t.ok(false) end)');
 ($status, $out) = run_neap('test', $dir);
 is($status, 1, 'all tests of a folder');
