@@ -6,6 +6,7 @@
 #include "core/fileio.h"
 #include "core/inbox.h"
 #include "core/log.h"
+#include "core/log_control.h"
 #include "core/losses.h"
 #include "core/mem.h"
 #include "core/mqtt.h"
@@ -13,7 +14,9 @@
 #include "core/reload.h"
 #include "core/self.h"
 #include "core/status.h"
+#include "core/tail.h"
 #include "core/task_control.h"
+#include "core/trace.h"
 #include "core/uplink.h"
 #include "core/usage.h"
 
@@ -56,6 +59,8 @@ struct agent {
 	struct inbox *inbox;
 	struct host *host;
 	struct control *control;
+	struct log_control *log_control;
+	struct observers observers;
 	int64_t started_ms;
 	int64_t stop_deadline_ms;
 	bool stopping;
@@ -197,6 +202,8 @@ static void on_tick(uv_timer_t *timer)
 	notes_disk(agent->notes, agent->queues);
 	events_tick(agent->events);
 	count_usage(agent);
+	log_control_tick(agent->log_control);
+	observe_tell(&agent->observers, &(struct sighting){.what = SIGHT_SECOND});
 	if (losses_tick(agent->losses, connected))
 		agent->ops->event(agent->host, "full", "samples were lost");
 }
@@ -240,6 +247,25 @@ static int drop_queue(
 	return err_set(err, "there is no queue of a policy \"%s\"", name);
 }
 
+static int ask_live(
+    struct agent *agent, const struct json *request, struct buf *result, struct err *err)
+{
+	const struct live live = {
+	    .control = agent->control,
+	    .observers = &agent->observers,
+	    .clock = agent->clock,
+	    .catalog = agent->catalog,
+	    .queues = agent->queues,
+	    .uplink = agent->uplink,
+	    .host = agent->host,
+	    .ops = agent->ops,
+	};
+
+	int rc = tail_control(&live, request, result, err);
+
+	return rc > 0 ? trace_control(&live, request, result, err) : rc;
+}
+
 static int on_control(void *ctx, const struct json *request, struct buf *result, struct err *err)
 {
 	struct agent *agent = ctx;
@@ -266,6 +292,10 @@ static int on_control(void *ctx, const struct json *request, struct buf *result,
 	if (rc > 0)
 		rc =
 		    console_control(agent->ops->console, agent->host, agent->control, request, result, err);
+	if (rc > 0)
+		rc = log_control(agent->log_control, agent->control, request, err);
+	if (rc > 0)
+		rc = ask_live(agent, request, result, err);
 	return rc <= 0 ? rc : err_set(err, "there is no command \"%s\"", cmd->string.data);
 }
 
@@ -426,6 +456,9 @@ static int open_parts(struct agent *agent, struct err *err)
 		return -1;
 	agent->uplink = uplink_new(&agent->loop, agent->clock, config, agent->catalog, agent->queues,
 	    agent->policies, agent->mqtt);
+	ingest_observed(agent->ingest, &agent->observers);
+	uplink_observed(agent->uplink, &agent->observers);
+	agent->log_control = log_control_new(agent->clock);
 	agent->control = control_new(&agent->loop, config->control.socket, on_control, agent, err);
 	return agent->control ? 0 : -1;
 }
@@ -446,6 +479,7 @@ static void load_scripts(struct agent *agent)
 	    .state_dir = agent->config->state.dir,
 	    .buses = agent->buses,
 	    .events = agent->events,
+	    .observers = &agent->observers,
 	    .policies_changed = on_policies_changed,
 	    .reloading = on_reloading,
 	    .status = write_status,
@@ -499,6 +533,7 @@ static void close_parts(struct agent *agent)
 		agent->ops->close(agent->host);
 	if (agent->buses)
 		buses_close(agent->buses);
+	log_control_free(agent->log_control);
 	uplink_free(agent->uplink);
 	mqtt_free(agent->mqtt);
 	inbox_free(agent->inbox);

@@ -33,8 +33,15 @@ const struct command commands[] = {
     {"reload", "[-c FILE] [--try TIME | --confirm] [SCRIPT]",
         "takes over what changed in the scripts; --try: only for a time, unless --confirm comes",
         "cta", command_reload},
-    {"log", "[-c FILE] --journal [--json]",
-        "what happened: starts, connections, losses, limits, reloads; also without an agent", "cjl",
+    {"tail", "[-c FILE] [--json] [--count N] [PATTERN..]",
+        "datapoints live, as they are taken: machine, 'machine.*'", "cjva", command_tail},
+    {"trace", "[-c FILE] [--json] [--count N] PATH",
+        "one datapoint's way, live: read, reported or not, queued, sent, acknowledged", "cjva",
+        command_trace},
+    {"log",
+        "[-c FILE] ([--json] [--count N] [LEVEL] [TOPIC] | --set [TOPIC=]LEVEL [--for TIME] | "
+        "--journal [--json])",
+        "the log live, and its levels; --journal: what happened, also without an agent", "cjvla",
         command_log},
     {"test", "(FILE_test.lua | FOLDER)..",
         "runs the tests of scripts, on a clock of their own, as TAP", "a", command_test},
@@ -55,6 +62,9 @@ enum {
 	LONG_TRY,
 	LONG_CONFIRM,
 	LONG_JOURNAL,
+	LONG_COUNT,
+	LONG_SET,
+	LONG_FOR,
 };
 
 static const struct option long_options[] = {
@@ -73,63 +83,77 @@ static const struct option long_options[] = {
     {"try", required_argument, NULL, LONG_TRY},
     {"confirm", no_argument, NULL, LONG_CONFIRM},
     {"journal", no_argument, NULL, LONG_JOURNAL},
+    {"count", required_argument, NULL, LONG_COUNT},
+    {"set", required_argument, NULL, LONG_SET},
+    {"for", required_argument, NULL, LONG_FOR},
     {NULL, 0, NULL, 0},
 };
 
-static bool take_option(struct options *options, int letter)
+/* Where an option with a value is kept; NULL: it has none. */
+static const char **text_option(struct options *options, int option)
 {
-	switch (letter) {
+	switch (option) {
 	case 'c':
-		options->config = optarg;
-		return true;
+		return &options->config;
 	case 'o':
-		options->output = optarg;
-		return true;
-	case 'j':
-		options->json = true;
-		return true;
-	case 'y':
-		options->yes = true;
-		return true;
-	case 'n':
-		options->dry_run = true;
-		return true;
-	case LONG_TYPE:
-		options->type = optarg;
-		return true;
-	case LONG_NAME:
-		options->name = optarg;
-		return true;
-	case LONG_REVISION:
-		options->revision = optarg;
-		return true;
+		return &options->output;
 	case 'e':
-		options->chunk = optarg;
-		return true;
-	case LONG_OFFLINE:
-		options->offline = true;
-		return true;
-	case LONG_WATCH:
-		options->watch = true;
-		return true;
-	case LONG_PROMETHEUS:
-		options->prometheus = true;
-		return true;
-	case LONG_CHECK:
-		options->check = true;
-		return true;
+		return &options->chunk;
+	case LONG_TYPE:
+		return &options->type;
+	case LONG_NAME:
+		return &options->name;
+	case LONG_REVISION:
+		return &options->revision;
 	case LONG_TRY:
-		options->trial = optarg;
-		return true;
-	case LONG_CONFIRM:
-		options->confirm = true;
-		return true;
-	case LONG_JOURNAL:
-		options->journal = true;
-		return true;
+		return &options->trial;
+	case LONG_COUNT:
+		return &options->events;
+	case LONG_SET:
+		return &options->level;
+	case LONG_FOR:
+		return &options->span;
 	default:
-		return false;
+		return NULL;
 	}
+}
+
+static bool *flag_option(struct options *options, int option)
+{
+	switch (option) {
+	case 'j':
+		return &options->json;
+	case 'y':
+		return &options->yes;
+	case 'n':
+		return &options->dry_run;
+	case LONG_OFFLINE:
+		return &options->offline;
+	case LONG_WATCH:
+		return &options->watch;
+	case LONG_PROMETHEUS:
+		return &options->prometheus;
+	case LONG_CHECK:
+		return &options->check;
+	case LONG_CONFIRM:
+		return &options->confirm;
+	case LONG_JOURNAL:
+		return &options->journal;
+	default:
+		return NULL;
+	}
+}
+
+static bool take_option(struct options *options, int option)
+{
+	const char **text = text_option(options, option);
+	bool *flag = flag_option(options, option);
+
+	if (text)
+		*text = optarg;
+	else if (flag)
+		*flag = true;
+	return text || flag;
 }
 
 /* The one of struct command's letters that allows the option. */
@@ -146,6 +170,9 @@ static char letter_of(int option)
 	    [LONG_TRY - LONG_TYPE] = 't',
 	    [LONG_CONFIRM - LONG_TYPE] = 't',
 	    [LONG_JOURNAL - LONG_TYPE] = 'l',
+	    [LONG_COUNT - LONG_TYPE] = 'v',
+	    [LONG_SET - LONG_TYPE] = 'l',
+	    [LONG_FOR - LONG_TYPE] = 'l',
 	};
 
 	return option < LONG_TYPE ? (char)option : letters[option - LONG_TYPE];

@@ -23,6 +23,8 @@ struct options {
 	const char *type, *name, *revision; /* --type --name --revision */
 	const char *chunk;                  /* -e CHUNK */
 	const char *trial;                  /* --try TIME */
+	const char *events;                 /* --count N */
+	const char *level, *span;           /* --set TOPIC=LEVEL --for TIME */
 	bool json, yes, dry_run, offline, watch, prometheus, check, confirm, journal;
 	char **args; /* what follows, NULL-terminated */
 	int count;
@@ -39,8 +41,8 @@ struct command {
 	const char *synopsis; /* behind "neap NAME " */
 	const char *summary;  /* one line */
 	/* letters: c config, o output, j json, y yes, n dry-run, m --type --name --revision,
-	 * e -e CHUNK and --offline, w --watch --prometheus, k --check, t --try --confirm, l --journal,
-	 * a arguments */
+	 * e -e CHUNK and --offline, w --watch --prometheus, k --check, t --try --confirm, 
+	 * l --journal --set --for, v --count, a arguments */
 	const char *allowed;
 	int (*run)(const struct invocation *invocation);
 };
@@ -63,6 +65,8 @@ int command_hold(const struct invocation *invocation);
 int command_task(const struct invocation *invocation);
 int command_queue(const struct invocation *invocation);
 int command_reload(const struct invocation *invocation);
+int command_tail(const struct invocation *invocation);
+int command_trace(const struct invocation *invocation);
 int command_log(const struct invocation *invocation);
 int command_test(const struct invocation *invocation);
 int command_clock(const struct invocation *invocation);

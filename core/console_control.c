@@ -51,22 +51,6 @@ static int eval(const struct console_ops *ops, struct host *host, struct control
 	return 0;
 }
 
-static int set_level(const struct json *request, struct err *err)
-{
-	const struct json *name = json_member(request, "level");
-	const struct json *topic = json_member(request, "topic");
-	enum log_level level;
-
-	if (!name || name->kind != JSON_STRING || log_level_parse(name->string.data, &level) < 0)
-		return err_set(err, "\"level\" must be error, warn, info or debug");
-	if (topic && topic->kind != JSON_STRING)
-		return err_set(err, "\"topic\" must be a string");
-	log_set_topic(topic ? topic->string.data : "", level);
-	log_info(
-	    "log", "%s%s%s", name->string.data, topic ? " for " : "", topic ? topic->string.data : "");
-	return 0;
-}
-
 /* It is in the log who did it. */
 static void arm(
     const struct console_ops *ops, struct host *host, int64_t for_ms, const struct json *by)
@@ -91,10 +75,8 @@ int console_control(const struct console_ops *ops, struct host *host, struct con
 
 	if (strcmp(cmd, "eval") == 0)
 		return eval(ops, host, control, json_member(request, "chunk"), err);
-	if (strcmp(cmd, "log-level") == 0)
-		return set_level(request, err);
 	if (strcmp(cmd, "sensors") == 0) {
-		ops->sensors(host, result);
+		ops->sensors(host, NULL, NULL, result);
 		return 0;
 	}
 	if (strcmp(cmd, "complete") == 0) {

@@ -5,7 +5,6 @@
  *   {"cmd":"complete","text":"read 'mach"}                what may stand there
  *   {"cmd":"sensors"}                                     every path: value, age, quality
  *   {"cmd":"arm","for_ms":300000,"by":"root"}             what is typed has effects; 0: no more
- *   {"cmd":"log-level","level":"debug","topic":"mqtt"}    until the next start; "topic" may be left out
  */
 #ifndef NEAP_CORE_CONSOLE_CONTROL_H
 #define NEAP_CORE_CONSOLE_CONTROL_H

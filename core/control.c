@@ -4,6 +4,7 @@
 #include "core/mem.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,7 +13,11 @@
 #include <unistd.h>
 
 #define CLIENTS_MAX 64
-#define NODES_MAX   20000 /* of one request */
+#define NODES_MAX   20000             /* of one request */
+#define MEMORY_MAX  (4 * CONTROL_MAX) /* of messages, in and out, all clients together */
+#define KEEP_MAX    (16 * 1024)       /* of a buffer, when it is empty */
+#define STREAM_MAX  (64 * 1024)       /* of events that wait for one client */
+#define READ_MIN    4096
 
 struct client {
 	uv_pipe_t pipe;
@@ -20,9 +25,19 @@ struct client {
 	struct control *control; /* NULL once the control socket is closed */
 	struct buf in;
 	struct buf out;
-	struct control_answer *owed; /* the handler has put off its answer; or NULL */
+	struct control_answer *owed;   /* the handler has put off its answer; or NULL */
+	struct control_stream *stream; /* of events, instead of answers; or NULL */
 	bool writing;
+	uint64_t seen_ms; /* when it was heard last, by the loop's clock */
 	struct client *prev, *next;
+};
+
+struct control_stream {
+	struct client *client;
+	struct buf waiting; /* behind what is being written */
+	uint64_t dropped;   /* events, since the last that it was told of */
+	void (*over)(void *ctx);
+	void *ctx;
 };
 
 struct control {
@@ -51,6 +66,13 @@ static void on_client_closed(uv_handle_t *handle)
 	free(client);
 }
 
+static void end_stream(struct control_stream *stream)
+{
+	stream->over(stream->ctx);
+	buf_free(&stream->waiting);
+	free(stream);
+}
+
 static void tell_gone(struct control_answer *owed)
 {
 	owed->client = NULL;
@@ -71,7 +93,61 @@ static void close_client(struct client *client)
 	uv_close((uv_handle_t *)&client->pipe, on_client_closed);
 	if (client->owed)
 		tell_gone(client->owed);
+	if (client->stream) {
+		struct control_stream *stream = client->stream;
+
+		client->stream = NULL;
+		end_stream(stream);
+	}
 }
+
+/* --- the bound on all clients together --- */
+
+static size_t memory_of(const struct client *client)
+{
+	return client->in.cap + client->out.cap + (client->stream ? client->stream->waiting.cap : 0);
+}
+
+static void trim(struct buf *buf)
+{
+	if (buf->len == 0 && buf->cap > KEEP_MAX)
+		buf_free(buf);
+}
+
+/* Who holds most goes, until the rest fits: a client that is in nobody's way keeps its place. */
+static void bound_memory(struct control *control)
+{
+	size_t sum = 0;
+
+	for (const struct client *client = control->clients; client; client = client->next)
+		sum += memory_of(client);
+	while (sum > MEMORY_MAX) {
+		struct client *most = control->clients;
+
+		for (struct client *client = most; client; client = client->next)
+			if (memory_of(client) > memory_of(most))
+				most = client;
+		log_warn("control", "%zu KB of messages wait at the socket: hung up on the largest client",
+		    sum / 1024);
+		sum -= memory_of(most);
+		close_client(most);
+	}
+}
+
+/* Of those that nothing is done for, the one silent longest makes room for a new one. */
+static void bound_count(struct control *control)
+{
+	struct client *oldest = NULL;
+
+	if (control->count <= CLIENTS_MAX)
+		return;
+	for (struct client *client = control->clients->next; client; client = client->next)
+		if (!client->owed && !client->stream && (!oldest || client->seen_ms <= oldest->seen_ms))
+			oldest = client;
+	close_client(oldest ? oldest : control->clients);
+}
+
+/* --- answers --- */
 
 static void answer(
     struct control *control, const char *text, size_t len, struct buf *result, struct err *err)
@@ -134,6 +210,8 @@ static void reply(struct client *client, const char *text, size_t len)
 }
 
 static void serve(struct client *client);
+static void send_out(struct client *client);
+static void send_events(struct client *client);
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out);
 static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buf);
 
@@ -143,7 +221,10 @@ static void on_written(uv_write_t *write, int status)
 
 	client->writing = false;
 	client->out.len = 0;
-	if (status < 0 || uv_read_start((uv_stream_t *)&client->pipe, on_alloc, on_read) < 0)
+	trim(&client->out);
+	if (status >= 0 && client->stream)
+		send_events(client);
+	else if (status < 0 || uv_read_start((uv_stream_t *)&client->pipe, on_alloc, on_read) < 0)
 		close_client(client);
 	else
 		serve(client);
@@ -154,7 +235,8 @@ static void send_out(struct client *client)
 	uv_buf_t out = uv_buf_init(client->out.data, (unsigned)client->out.len);
 
 	client->writing = true;
-	uv_read_stop((uv_stream_t *)&client->pipe);
+	if (!client->stream) /* else a hang-up is to be seen at once */
+		uv_read_stop((uv_stream_t *)&client->pipe);
 	client->write.data = client;
 	if (uv_write(&client->write, (uv_stream_t *)&client->pipe, &out, 1, on_written) < 0)
 		close_client(client);
@@ -177,7 +259,10 @@ static void serve(struct client *client)
 	if (client->in.len < 4 + len)
 		return;
 	reply(client, client->in.data + 4, len);
+	if (uv_is_closing((uv_handle_t *)&client->pipe))
+		return;
 	buf_cut(&client->in, 4 + len);
+	trim(&client->in);
 	if (!client->owed)
 		send_out(client);
 }
@@ -209,8 +294,68 @@ void control_answer(struct control_answer *owed, const struct buf *result, const
 		return;
 	client->owed = NULL;
 	add_answer(client, result, &why);
-	if (client->control->serving != client)
+	if (client->control->serving == client)
+		return;
+	send_out(client);
+	bound_memory(client->control);
+}
+
+/* --- streams --- */
+
+static void add_event(struct buf *out, const char *member, const char *text, size_t len)
+{
+	struct buf head = {0};
+
+	buf_printf(&head, "{\"v\":%d,\"%s\":", CONTROL_VERSION, member);
+	add_length(out, head.len + len + 1);
+	buf_add(out, head.data, head.len);
+	buf_add(out, text, len);
+	buf_char(out, '}');
+	buf_free(&head);
+}
+
+static void send_events(struct client *client)
+{
+	struct control_stream *stream = client->stream;
+	char count[24];
+
+	if (client->writing)
+		return;
+	buf_add(&client->out, stream->waiting.data, stream->waiting.len);
+	stream->waiting.len = 0;
+	if (stream->dropped > 0) {
+		int len = snprintf(count, sizeof(count), "%llu", (unsigned long long)stream->dropped);
+
+		add_event(&client->out, "dropped", count, (size_t)len);
+		stream->dropped = 0;
+	}
+	if (client->out.len > 0)
 		send_out(client);
+}
+
+struct control_stream *control_stream(struct control *control, void (*over)(void *ctx), void *ctx)
+{
+	struct control_stream *stream = mem_alloc(sizeof(*stream));
+
+	must(control->serving && !control->serving->stream);
+	stream->client = control->serving;
+	stream->over = over;
+	stream->ctx = ctx;
+	stream->client->stream = stream;
+	return stream;
+}
+
+void control_send(struct control_stream *stream, const struct buf *event)
+{
+	struct client *client = stream->client;
+
+	if (stream->dropped > 0 || client->out.len + stream->waiting.len + event->len > STREAM_MAX) {
+		stream->dropped++;
+	} else {
+		add_event(&stream->waiting, "event", event->data, event->len);
+	}
+	if (client->control->serving != client)
+		send_events(client);
 }
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
@@ -220,6 +365,8 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
 
 	if (room > suggested)
 		room = suggested;
+	if (room > client->in.len + READ_MIN) /* most requests are small */
+		room = client->in.len + READ_MIN;
 	*out = uv_buf_init(buf_reserve(&client->in, room), (unsigned)room);
 }
 
@@ -233,7 +380,12 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buf)
 		return;
 	}
 	client->in.len += (size_t)count;
-	serve(client);
+	client->seen_ms = uv_now(stream->loop);
+	if (client->stream)
+		close_client(client); /* it has nothing more to say */
+	else
+		serve(client);
+	bound_memory(client->control);
 }
 
 /* Only root and the user that the agent runs as. The file's mode says so too; this holds where a
@@ -264,12 +416,13 @@ static void on_connection(uv_stream_t *listener, int status)
 	client->next = control->clients;
 	if (client->next)
 		client->next->prev = client;
+	client->seen_ms = uv_now(listener->loop);
 	control->clients = client;
 	control->count++;
-	if (uv_accept(listener, (uv_stream_t *)&client->pipe) < 0 || control->count > CLIENTS_MAX ||
-	    !is_allowed(&client->pipe) ||
+	if (uv_accept(listener, (uv_stream_t *)&client->pipe) < 0 || !is_allowed(&client->pipe) ||
 	    uv_read_start((uv_stream_t *)&client->pipe, on_alloc, on_read) < 0)
 		close_client(client);
+	bound_count(control);
 }
 
 static bool answers(const char *path)

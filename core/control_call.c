@@ -1,8 +1,6 @@
 /* The command line's side of the control socket. Blocking, one request for each connection. */
 #include "core/control.h"
 
-#include "core/fileio.h"
-
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -66,24 +64,44 @@ static int read_exactly(int fd, int cancel, void *data, size_t len)
 	return 0;
 }
 
-static int exchange(int fd, int cancel, const char *request, struct buf *answer)
+/* An agent that hangs up is an error here, not a SIGPIPE. */
+static int send_all(int fd, const void *data, size_t len)
+{
+	for (size_t done = 0; done < len;) {
+		ssize_t sent = send(fd, (const char *)data + done, len - done, MSG_NOSIGNAL);
+
+		if (sent < 0 && errno != EINTR)
+			return -1;
+		done += sent > 0 ? (size_t)sent : 0;
+	}
+	return 0;
+}
+
+static int say(int fd, const char *request)
 {
 	size_t len = strlen(request);
 	unsigned char head[4] = {(unsigned char)(len >> 24), (unsigned char)(len >> 16),
 	    (unsigned char)(len >> 8), (unsigned char)len};
 
-	if (fileio_write_all(fd, head, sizeof(head)) < 0 || fileio_write_all(fd, request, len) < 0 ||
-	    read_exactly(fd, cancel, head, sizeof(head)) < 0)
+	return send_all(fd, head, sizeof(head)) < 0 || send_all(fd, request, len) < 0 ? -1 : 0;
+}
+
+static int hear(int fd, int cancel, struct buf *message)
+{
+	unsigned char head[4];
+	size_t len;
+
+	if (read_exactly(fd, cancel, head, sizeof(head)) < 0)
 		return -1;
 	len = (size_t)head[0] << 24 | (size_t)head[1] << 16 | (size_t)head[2] << 8 | head[3];
 	if (len > CONTROL_MAX) {
 		errno = EMSGSIZE;
 		return -1;
 	}
-	answer->len = 0;
-	if (read_exactly(fd, cancel, buf_reserve(answer, len), len) < 0)
+	message->len = 0;
+	if (read_exactly(fd, cancel, buf_reserve(message, len), len) < 0)
 		return -1;
-	answer->len = len;
+	message->len = len;
 	return 0;
 }
 
@@ -111,6 +129,13 @@ static int take_result(struct buf *answer, struct err *err)
 	return rc;
 }
 
+static int fail(const char *path, struct err *err)
+{
+	if (errno == EAGAIN || errno == EWOULDBLOCK)
+		return err_set(err, "the agent at %s does not answer", path);
+	return err_sys(err, errno, "the agent at %s", path);
+}
+
 static int call(const char *path, const char *request, int64_t timeout_ms, int cancel,
     struct buf *result, struct err *err)
 {
@@ -119,13 +144,49 @@ static int call(const char *path, const char *request, int64_t timeout_ms, int c
 
 	if (fd < 0)
 		return -1;
-	rc = exchange(fd, cancel, request, result);
-	if (rc < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-		err_set(err, "the agent at %s does not answer", path);
-	else if (rc < 0)
-		err_sys(err, errno, "the agent at %s", path);
+	rc = say(fd, request);
+	if (rc == 0)
+		rc = hear(fd, cancel, result);
+	if (rc < 0)
+		fail(path, err);
 	close(fd);
 	return rc < 0 ? -1 : take_result(result, err);
+}
+
+static int follow(int fd, const char *path, const char *request, int cancel,
+    bool (*see)(void *ctx, struct buf *message, bool first), void *ctx, struct err *err)
+{
+	struct buf message = {0};
+	int rc = say(fd, request);
+
+	for (bool first = true; rc == 0; first = false) {
+		rc = hear(fd, cancel, &message);
+		if (rc == 0 && first && take_result(&message, err) < 0) {
+			buf_free(&message);
+			return -1;
+		}
+		if (rc == 0 && !see(ctx, &message, first))
+			break;
+	}
+	buf_free(&message);
+	if (rc == 0 || errno == ECANCELED)
+		return 0;
+	if (errno == EPIPE || errno == ECONNRESET)
+		return err_set(err, "the agent at %s went away", path);
+	return fail(path, err);
+}
+
+int control_follow(const char *path, const char *request, int cancel,
+    bool (*see)(void *ctx, struct buf *message, bool first), void *ctx, struct err *err)
+{
+	int fd = connect_to(path, 0, err);
+	int rc;
+
+	if (fd < 0)
+		return -1;
+	rc = follow(fd, path, request, cancel, see, ctx, err);
+	close(fd);
+	return rc;
 }
 
 int control_call(

@@ -12,6 +12,7 @@
 #include "core/config.h"
 #include "core/inbox.h"
 #include "core/ingest.h"
+#include "core/observe.h"
 #include "core/policies.h"
 #include "core/store.h"
 
@@ -26,13 +27,14 @@ struct services {
 	const struct config *config;
 	struct catalog *catalog;
 	struct policies *policies;
-	struct ingest *ingest;   /* NULL in `neap check` and `neap model`: nothing runs there */
-	struct store *settings;  /* NULL likewise */
-	struct inbox *inbox;     /* for the console; NULL: there is none */
-	const char *state_dir;   /* NULL likewise */
-	struct buses *buses;     /* NULL likewise, and where I/O is faked */
-	struct events *events;   /* NULL likewise */
-	const char *const *only; /* the scripts that are loaded, ends with NULL; NULL: all */
+	struct ingest *ingest;  /* NULL in `neap check` and `neap model`: nothing runs there */
+	struct store *settings; /* NULL likewise */
+	struct inbox *inbox;    /* for the console; NULL: there is none */
+	const char *state_dir;  /* NULL likewise */
+	struct buses *buses;    /* NULL likewise, and where I/O is faked */
+	struct events *events;  /* NULL likewise */
+	const struct observers *observers; /* who looks on live; NULL: nobody can */
+	const char *const *only;           /* the scripts that are loaded, ends with NULL; NULL: all */
 	/* What scripts do to files, devices and programs goes to the test file's fakes instead, and
 	 * fails where there is none. */
 	bool faked;
@@ -59,8 +61,10 @@ struct console_ops {
 	    void (*done)(void *ctx, struct buf *json), void *ctx, struct err *err);
 	void (*stop)(struct host *host);                /* the chunk that runs; its `done` comes */
 	void (*arm)(struct host *host, int64_t for_ms); /* 0: no more */
-	/* Every variable and setting: value, age, quality (docs/control.md). */
-	void (*sensors)(struct host *host, struct buf *json);
+	/* The variables and settings that are wanted (NULL: all): value, age, quality, and how their
+	 * reads go (docs/control.md). */
+	void (*sensors)(struct host *host, bool (*wanted)(const void *ctx, const char *path),
+	    const void *ctx, struct buf *json);
 	/* What the text may go on with: an array of texts, each in the place of its last word. */
 	int (*complete)(
 	    struct host *host, const char *text, size_t len, struct buf *json, struct err *err);

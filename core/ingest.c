@@ -17,6 +17,7 @@ struct ingest {
 	struct policies *policies;
 	void (*wake)(void *ctx);
 	void *ctx;
+	const struct observers *observers;
 	struct way *ways;
 	size_t count;
 	void (*tap)(void *ctx, const char *policy, const struct sample *sample);
@@ -39,6 +40,11 @@ void ingest_free(struct ingest *ingest)
 		return;
 	free(ingest->ways);
 	free(ingest);
+}
+
+void ingest_observed(struct ingest *ingest, const struct observers *observers)
+{
+	ingest->observers = observers;
 }
 
 int ingest_policies_changed(struct ingest *ingest, struct err *err)
@@ -73,12 +79,29 @@ static const struct way *find_way(const struct ingest *ingest, const char *polic
 	return otherwise;
 }
 
+/* seq: what the sample has, if the queue took it. */
+static void tell(
+    const struct ingest *ingest, const struct way *way, const struct sample *sample, uint64_t seq)
+{
+	const struct sighting sighting = {
+	    .what = queue_next_seq(way->queue) > seq ? SIGHT_QUEUED : SIGHT_LOST,
+	    .path = sample->path,
+	    .value = &sample->value,
+	    .time = sample->time,
+	    .queue = queue_name(way->queue),
+	    .first = seq,
+	    .last = seq,
+	};
+	observe_tell(ingest->observers, &sighting);
+}
+
 static int append(struct ingest *ingest, const char *policy, enum value_type type,
     struct sample *sample, struct err *err)
 {
 	const struct way *way = find_way(ingest, policy);
 	if (!way)
 		return err_set(err, "%s: there is no queue that could take it", sample->path);
+	uint64_t seq = queue_next_seq(way->queue);
 	if (value_fit(&sample->value, type, false, err) < 0 ||
 	    queue_append(way->queue, sample, err) < 0) {
 		err_prefix(err, "%s: ", sample->path);
@@ -87,6 +110,8 @@ static int append(struct ingest *ingest, const char *policy, enum value_type typ
 	if (ingest->tap)
 		ingest->tap(ingest->tap_ctx, way->policy, sample);
 	ingest->pending = true;
+	if (observed(ingest->observers))
+		tell(ingest, way, sample, seq);
 	return way->durable;
 }
 

@@ -9,6 +9,7 @@
 
 #include "core/catalog.h"
 #include "core/clock.h"
+#include "core/observe.h"
 #include "core/policies.h"
 #include "core/queue.h"
 
@@ -18,6 +19,7 @@ struct ingest;
 struct ingest *ingest_new(struct clock *clock, struct queue_set *queues, struct policies *policies,
     void (*wake)(void *ctx), void *ctx);
 void ingest_free(struct ingest *ingest);
+void ingest_observed(struct ingest *ingest, const struct observers *observers); /* outlive it */
 
 /* Once before the first push, and after each change of the policies: the queues follow. -1: why one
  * does not; the others do, and its samples go to the default's. */

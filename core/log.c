@@ -24,7 +24,7 @@ struct seen {
 
 static struct {
 	enum log_target target;
-	enum log_level level;
+	enum log_level level, opened; /* opened: as at the start */
 	struct {
 		char name[TOPIC_MAX_BYTES + 1];
 		enum log_level level;
@@ -34,15 +34,16 @@ static struct {
 	unsigned long unsaid; /* held back, and their place given to another line since */
 	void (*tap)(void *ctx, enum log_level level, const char *topic, const char *text);
 	void *tap_ctx;
+	int tap_level; /* 1 + the level; 0: none */
 	bool in_tap;
-} state = {.target = LOG_TARGET_STDERR, .level = LOG_LEVEL_INFO};
+} state = {.target = LOG_TARGET_STDERR, .level = LOG_LEVEL_INFO, .opened = LOG_LEVEL_INFO};
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
 void log_open(enum log_target target, enum log_level level)
 {
 	state.target = target;
-	state.level = level;
+	state.level = state.opened = level;
 	if (target == LOG_TARGET_SYSLOG)
 		openlog("neap", LOG_PID | LOG_NDELAY, LOG_DAEMON);
 }
@@ -58,7 +59,7 @@ void log_close(void)
 	if (state.target == LOG_TARGET_SYSLOG)
 		closelog();
 	memset(&state, 0, sizeof state);
-	state.level = LOG_LEVEL_INFO;
+	state.level = state.opened = LOG_LEVEL_INFO;
 }
 
 int log_level_parse(const char *name, enum log_level *level)
@@ -93,7 +94,19 @@ void log_set_topic(const char *topic, enum log_level level)
 	state.topics[i].level = level;
 }
 
-bool log_wanted(enum log_level level, const char *topic)
+void log_reset_topic(const char *topic)
+{
+	if (topic[0] == '\0')
+		state.level = state.opened;
+	for (int i = 0; i < state.topics_count; i++) {
+		if (strcmp(state.topics[i].name, topic) == 0) {
+			state.topics[i] = state.topics[--state.topics_count];
+			return;
+		}
+	}
+}
+
+bool log_passes(enum log_level level, const char *topic)
 {
 	enum log_level limit = state.level;
 	size_t longest = 0;
@@ -107,6 +120,16 @@ bool log_wanted(enum log_level level, const char *topic)
 		}
 	}
 	return level <= limit;
+}
+
+bool log_wanted(enum log_level level, const char *topic)
+{
+	return (state.tap != NULL && (int)level < state.tap_level) || log_passes(level, topic);
+}
+
+void log_tap_level(int level)
+{
+	state.tap_level = level + 1;
 }
 
 void log_tap(
@@ -224,7 +247,8 @@ void log_line(enum log_level level, const char *topic, const char *fmt, ...)
 	int len = vsnprintf(raw, sizeof raw, fmt, args);
 	va_end(args);
 	escape(text, raw, len >= (int)sizeof raw);
-	if (state.target != LOG_TARGET_TAP && pass_filter(topic, text, &held)) {
+	if (state.target != LOG_TARGET_TAP && log_passes(level, topic) &&
+	    pass_filter(topic, text, &held)) {
 		if (held > 0)
 			(void)snprintf(suffix, sizeof suffix, " (said %u times more)", held);
 		if (state.target == LOG_TARGET_SYSLOG)

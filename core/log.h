@@ -32,7 +32,9 @@ int log_level_parse(const char *name,
 /* At run time: the level of this topic and those below it ("script": "script.machine" too); the
  * longest name that fits counts. "" stands for all that have none of their own. */
 void log_set_topic(const char *topic, enum log_level level);
-bool log_wanted(enum log_level level, const char *topic);
+void log_reset_topic(const char *topic);                  /* as at the start */
+bool log_wanted(enum log_level level, const char *topic); /* by anybody */
+bool log_passes(enum log_level level, const char *topic); /* into the log */
 
 /* topic: "mqtt", "queue", "script.machine" ... */
 void log_line(enum log_level level, const char *topic, const char *fmt, ...)
@@ -46,5 +48,7 @@ void log_line(enum log_level level, const char *topic, const char *fmt, ...)
  * log, tests); NULL ends it. What it logs itself it does not get. */
 void log_tap(
     void (*tap)(void *ctx, enum log_level level, const char *topic, const char *text), void *ctx);
+/* It then gets lines up to this level that do not pass, too; -1: no longer. */
+void log_tap_level(int level);
 
 #endif

@@ -108,7 +108,7 @@ static int ask(void *ctx, const char *request, struct buf *answer, struct err *e
 	json_free(doc);
 	if (!sensors)
 		return err_set(err, "offline there is no agent to ask: all runs here, on a copy");
-	offline->ops->console->sensors(offline->rig->host, answer);
+	offline->ops->console->sensors(offline->rig->host, NULL, NULL, answer);
 	return 0;
 }
 

@@ -48,6 +48,8 @@ const char *queue_name(const struct queue *queue);
 
 /* --- in --- */
 
+/* What the next sample that is accepted gets. */
+uint64_t queue_next_seq(const struct queue *queue);
 /* Accepts a copy. -1 only for a sample that no record can hold; a full queue makes room or drops as
  * its policy says, and counts. */
 int queue_append(struct queue *queue, const struct sample *sample, struct err *err);
@@ -90,6 +92,10 @@ struct range queue_take(struct queue *queue, enum queue_lane which);
 void queue_ack(struct queue *queue, const struct range *range); /* delivered: trimmed */
 void queue_release(struct queue *queue,
     const struct range *range); /* not delivered: waits again, in its old place */
+
+/* Where the sample of that sequence is. Gone: acknowledged, or lost. */
+enum queue_place { PLACE_WAITS, PLACE_IN_FLIGHT, PLACE_GONE };
+enum queue_place queue_where(struct queue *queue, uint64_t seq);
 
 /* --- losses and figures --- */
 

@@ -63,6 +63,11 @@ static size_t append_to_active(
 	return added;
 }
 
+uint64_t queue_next_seq(const struct queue *queue)
+{
+	return queue->next_seq;
+}
+
 int queue_append(struct queue *queue, const struct sample *sample, struct err *err)
 {
 	struct queue_set *set = queue->set;

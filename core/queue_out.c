@@ -304,6 +304,20 @@ void queue_lose(struct queue *queue, const struct range *range, enum loss reason
 	queue_count_lost(queue, reason, land(queue, range, true));
 }
 
+enum queue_place queue_where(struct queue *queue, uint64_t seq)
+{
+	queue_note(queue);
+	size_t i = ranges_at(&queue->taken, seq);
+	const struct span *span = i < queue->taken.count ? &queue->taken.spans[i] : NULL;
+
+	if (span && span->first <= seq && span->state == SPAN_TAKEN && !span->lost)
+		return PLACE_IN_FLIGHT;
+	if (seq < queue_floor(queue) || !queue_find(queue, seq) ||
+	    (span && span->first <= seq && span->state != SPAN_FREE))
+		return PLACE_GONE;
+	return PLACE_WAITS;
+}
+
 void queue_mark_backlog(struct queue *queue)
 {
 	struct lane *backlog = &queue->lanes[LANE_BACKLOG], *fresh = &queue->lanes[LANE_FRESH];

@@ -42,6 +42,7 @@ struct uplink {
 	struct queue_set *queues;
 	struct policies *policies;
 	struct mqtt *mqtt;
+	const struct observers *observers;
 	struct bodies *bodies;
 	struct outlet *outlets;
 	struct flight *flights;
@@ -213,6 +214,18 @@ static void remove_flight(struct uplink *uplink, struct flight *flight)
 	uplink->figures.in_flight_bytes -= flight->bytes;
 }
 
+static void tell(const struct uplink *uplink, const struct flight *flight, enum sight what)
+{
+	const struct sighting sighting = {
+	    .what = what,
+	    .queue = queue_name(flight->queue),
+	    .first = flight->range.first,
+	    .last = flight->range.last,
+	};
+
+	observe_tell(uplink->observers, &sighting);
+}
+
 static bool send_one(struct uplink *uplink, const struct candidate *candidate, bool contended)
 {
 	struct outlet *outlet = candidate->outlet;
@@ -238,8 +251,10 @@ static bool send_one(struct uplink *uplink, const struct candidate *candidate, b
 	outlet->turn = ++uplink->turns;
 	if (contended)
 		account_share(uplink, candidate->lane, flight->bytes);
-	if (mqtt_publish(uplink->mqtt, body.topic, body.text->data, body.text->len, flight) == 0)
+	if (mqtt_publish(uplink->mqtt, body.topic, body.text->data, body.text->len, flight) == 0) {
+		tell(uplink, flight, SIGHT_SENT);
 		return true;
+	}
 	remove_flight(uplink, flight);
 	queue_release(candidate->queue, &body.range);
 	free(flight);
@@ -337,6 +352,7 @@ void uplink_acked(struct uplink *uplink, void *token)
 	uplink->figures.messages++;
 	uplink->figures.samples += flight->range.count;
 	uplink->figures.bytes += flight->bytes;
+	tell(uplink, flight, SIGHT_ACKED);
 	queue_ack(flight->queue, &flight->range);
 	remove_flight(uplink, flight);
 	if (poison_acked(&uplink->poison, flight->range.count, flight->bytes)) {
@@ -359,6 +375,7 @@ void uplink_failed(struct uplink *uplink, void *token)
 		uplink->returned.messages++;
 		uplink->returned.samples += flight->range.count;
 	}
+	tell(uplink, flight, SIGHT_RETURNED);
 	queue_release(flight->queue, &flight->range);
 	remove_flight(uplink, flight);
 	free(flight);
@@ -459,6 +476,11 @@ void uplink_free(struct uplink *uplink)
 	}
 	bodies_free(uplink->bodies);
 	free(uplink);
+}
+
+void uplink_observed(struct uplink *uplink, const struct observers *observers)
+{
+	uplink->observers = observers;
 }
 
 void uplink_wake(struct uplink *uplink)

@@ -15,6 +15,7 @@
 #include "core/clock.h"
 #include "core/config.h"
 #include "core/mqtt.h"
+#include "core/observe.h"
 #include "core/policies.h"
 #include "core/queue.h"
 
@@ -26,6 +27,7 @@ struct uplink *uplink_new(uv_loop_t *loop, struct clock *clock, const struct con
     struct catalog *catalog, struct queue_set *queues, struct policies *policies,
     struct mqtt *mqtt);
 void uplink_free(struct uplink *uplink);
+void uplink_observed(struct uplink *uplink, const struct observers *observers); /* outlive it */
 
 void uplink_wake(
     struct uplink *uplink); /* samples were committed, a policy changed, the clock became set */

@@ -253,13 +253,6 @@ static int check(lua_State *L)
 	return 1;
 }
 
-/* quality(handle, bad): for the status */
-static int quality(lua_State *L)
-{
-	point_of(L, 1)->bad = lua_toboolean(L, 2);
-	return 0;
-}
-
 /* failed(): a read of it did */
 static int failed(lua_State *L)
 {
@@ -273,7 +266,6 @@ static const luaL_Reg functions[] = {
     {"label", label},
     {"push", push},
     {"check", check},
-    {"quality", quality},
     {"failed", failed},
     {"sync", fiber_sync},
     {NULL, NULL},

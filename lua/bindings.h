@@ -31,6 +31,7 @@ void bind_params(lua_State *L);
 void bind_policy(lua_State *L);
 void bind_registers(lua_State *L);
 void bind_setting(lua_State *L);
+void bind_sight(lua_State *L);
 void bind_tcp(lua_State *L);
 void bind_test(lua_State *L);
 void bind_timer(lua_State *L);

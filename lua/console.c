@@ -151,6 +151,24 @@ static void arm(struct host *host, int64_t for_ms)
 	host->armed_until_ms = for_ms <= 0 ? 0 : for_ms < INT64_MAX - now ? now + for_ms : INT64_MAX;
 }
 
+static double seconds(int64_t ms)
+{
+	return (double)ms / 1000;
+}
+
+/* How its reads go. */
+static void add_reads(struct json_out *out, const struct point *point, int64_t now_ms)
+{
+	int64_t next_ms = point_next_ms(point);
+
+	if (next_ms != INT64_MAX)
+		json_out_number(out, "next_s", seconds(next_ms > now_ms ? next_ms - now_ms : 0));
+	if (point->failures > 0)
+		json_out_int(out, "failures", point->failures);
+	if (point->why)
+		json_out_text(out, point->bad ? "error" : "last_error", point->why);
+}
+
 static void add_point(struct json_out *out, const struct point *point, int64_t now_ms)
 {
 	const struct entry *entry = point->entry;
@@ -168,11 +186,15 @@ static void add_point(struct json_out *out, const struct point *point, int64_t n
 		value_json(out->buf, is_default ? &entry->fallback : &point->last);
 	}
 	if (point->has_last)
-		json_out_number(out, "age_s", (double)(now_ms - point->last_time.mono_ms) / 1000);
+		json_out_number(out, "age_s", seconds(now_ms - point->last_time.mono_ms));
+	if (entry && *entry->unit)
+		json_out_text(out, "unit", entry->unit);
+	add_reads(out, point, now_ms);
 	json_out_close(out, '}');
 }
 
-static void sensors(struct host *host, struct buf *json)
+static void sensors(struct host *host, bool (*wanted)(const void *ctx, const char *path),
+    const void *ctx, struct buf *json)
 {
 	struct json_out out = {.buf = json};
 	int64_t now = clock_mono_ms(host->services.clock);
@@ -180,7 +202,8 @@ static void sensors(struct host *host, struct buf *json)
 	json_out_open(&out, NULL, '[');
 	for (const struct script *script = host->scripts; script; script = script->next)
 		for (size_t i = 0; i < script->points_count; i++)
-			add_point(&out, &script->points[i], now);
+			if (!wanted || wanted(ctx, script->points[i].path))
+				add_point(&out, &script->points[i], now);
 	json_out_close(&out, ']');
 }
 

@@ -133,6 +133,7 @@ static int open_all(lua_State *L)
 	    bind_policy,
 	    bind_registers,
 	    bind_setting,
+	    bind_sight,
 	    bind_tcp,
 	    bind_test,
 	    bind_timer,

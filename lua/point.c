@@ -1,6 +1,7 @@
 #include "lua/point.h"
 
 #include "core/mem.h"
+#include "lua/timer.h"
 
 #include <lauxlib.h>
 #include <stdlib.h>
@@ -26,6 +27,12 @@ struct point *point_add(struct script *script, const struct entry *entry)
 	    .limits = entry->limits,
 	};
 	return point;
+}
+
+int64_t point_next_ms(const struct point *point)
+{
+	return point->ticker && point->script->tickers ? ticker_next_ms(point->ticker, point->skips)
+	                                               : INT64_MAX;
 }
 
 void point_install(struct script *script)
@@ -75,6 +82,7 @@ void point_free_all(struct script *script)
 {
 	for (size_t i = 0; i < script->points_count; i++) {
 		free(script->points[i].text);
+		free(script->points[i].why);
 		free(script->points[i].path);
 	}
 	free(script->points);

@@ -195,6 +195,11 @@ void ticker_close_all(struct script *script)
 	}
 }
 
+int64_t ticker_next_ms(const struct ticker *ticker, int64_t skips)
+{
+	return ticker->timer.place ? ticker->timer.due_ms + skips * ticker->period_ms : INT64_MAX;
+}
+
 static const luaL_Reg functions[] = {
     {"ticker", new_ticker},
     {"period", period},

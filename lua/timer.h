@@ -10,5 +10,7 @@ void ticker_stop_all(struct script *script);  /* none fires any more */
  * due meanwhile is due now. */
 void ticker_carry(const struct script *from, struct script *to);
 void ticker_close_all(struct script *script); /* after the fibers */
+/* When it fires next, if so many of its times are left out; INT64_MAX: it is not armed. */
+int64_t ticker_next_ms(const struct ticker *ticker, int64_t skips);
 
 #endif

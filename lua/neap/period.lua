@@ -22,7 +22,7 @@ local function value_of(what, duration)
 end
 
 -- Runs a function each period; the first time at the start or one period after it. `changed` is
--- called with the period in ms, now and when it changes.
+-- called with the period in ms, now and when it changes. -> the ticker
 function period.ticker(what, duration, at_start, run, changed)
 	local ms = value_of(what, duration)
 	local ticker = core.ticker(what .. ": ", ms, at_start and 0 or ms, run)
@@ -40,6 +40,7 @@ function period.ticker(what, duration, at_start, run, changed)
 	if changed then
 		changed(ms)
 	end
+	return ticker
 end
 
 return period

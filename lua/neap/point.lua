@@ -41,6 +41,9 @@ end
 point.send = send
 
 local function take_into_window(self, value)
+	for _, handle in ipairs(self.handles) do
+		core.saw(handle, value, nil, "into its window")
+	end
 	local why = self.window:refuses(value)
 	if why then
 		return why
@@ -53,7 +56,9 @@ end
 
 local function by_exception(self, value, time, period)
 	local rule, now = self.report, core.mono()
-	if not report.wants(rule, value, now, period) then
+	local wanted, verdict = report.wants(rule, value, now, period)
+	core.saw(self.handle, value, wanted, verdict)
+	if not wanted then
 		local fitted, why = core.check(self.handle, value)
 		for _, watching in ipairs(not why and self.rules or {}) do
 			watching:look(fitted)
@@ -74,6 +79,7 @@ function point.take(self, value, time, period)
 	elseif self.window then
 		return take_into_window(self, value)
 	end
+	core.saw(self.handle, value, true, "without a rule each read is reported")
 	return send(self, value, time)
 end
 
@@ -82,10 +88,24 @@ function point.gap(self)
 	return self.window and self.window.length or self.report and self.report.min_gap or 0
 end
 
--- Its quality, for the status.
+-- For the status, and who looks on. Its quality: why it is bad, or nil.
 function point.mark(self, bad)
 	for _, handle in ipairs(self.handles) do
 		core.quality(handle, bad)
+	end
+end
+
+-- A read failed.
+function point.refuse(self, why)
+	for _, handle in ipairs(self.handles) do
+		core.refused(handle, why)
+	end
+end
+
+-- What reads it, and how many of its times are left out.
+function point.plan(self, ticker, skips)
+	for _, handle in ipairs(self.handles) do
+		core.plan(handle, ticker, skips)
 	end
 end
 

@@ -45,16 +45,21 @@ local function differs(rule, value)
 	return math.abs(value - last) >= rule.change
 end
 
--- Is the value to be sent? Half a period of slack: a heartbeat shall not wait for one more read.
+-- Is the value to be sent? And why, in words. Half a period of slack: a heartbeat shall not wait
+-- for one more read.
 function report.wants(rule, value, now, period)
 	if rule.sent == nil then
-		return true
+		return true, "the first value"
 	end
 	local silence = now - rule.sent
 	if rule.min_gap and silence < rule.min_gap then
-		return false
+		return false, "min_gap is not over"
+	elseif rule.heartbeat and silence + period / 2 >= rule.heartbeat then
+		return true, "heartbeat"
+	elseif differs(rule, value) then
+		return true, "changed"
 	end
-	return rule.heartbeat and silence + period / 2 >= rule.heartbeat or differs(rule, value)
+	return false, "no change"
 end
 
 function report.sent(rule, value, now)

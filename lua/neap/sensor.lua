@@ -11,7 +11,7 @@ local BACKOFF_TIMES, BACKOFF_MS = 10, 300000
 
 local function mark(self)
 	for _, point in pairs(self.points) do
-		points.mark(point, self.bad ~= nil)
+		points.mark(point, self.bad)
 	end
 end
 
@@ -39,13 +39,24 @@ local function quality(self, trouble)
 	end
 end
 
+-- When it runs next, for who wants to know.
+local function plan(self)
+	for _, point in pairs(self.points) do
+		points.plan(point, self.ticker, self.skip)
+	end
+end
+
 -- How many of its next times a failing sensor leaves out: 0, 1, 3, 7, 9, 9...
-local function backoff(self)
+local function backoff(self, trouble)
 	core.failed()
+	for _, point in pairs(self.points) do
+		points.refuse(point, trouble)
+	end
 	self.fails = self.fails + 1
 	local times = math.min(2 ^ math.min(self.fails - 1, 10), BACKOFF_TIMES,
 		math.max(1, BACKOFF_MS // self.period))
 	self.skip = math.tointeger(times // 1) - 1
+	plan(self)
 end
 
 -- All that a group's read gave, with one time.
@@ -114,9 +125,10 @@ local function conclude(self, wanted, ok, value, why)
 		core.sync()
 	end
 	if trouble and wanted then
-		backoff(self)
-	elseif not trouble then
+		backoff(self, trouble)
+	elseif not trouble and self.fails > 0 then
 		self.fails, self.skip = 0, 0
+		plan(self)
 	end
 	quality(self, trouble)
 	answer(self, trouble, value)
@@ -140,6 +152,7 @@ end
 local function tick(self)
 	if self.skip > 0 then
 		self.skip = self.skip - 1
+		plan(self)
 	elseif not self.running then
 		run(self, true)
 	end
@@ -177,12 +190,13 @@ function sensor.new(what, options, list, names)
 	}, run_meta)
 	carry.add("sensor", what, self)
 	if options.every then
-		period.ticker(what, options.every, true, function()
+		self.ticker = period.ticker(what, options.every, true, function()
 			return tick(self)
 		end, function(ms)
 			self.period = ms
 		end)
 		check_period(self)
+		plan(self)
 	end
 	return self
 end

@@ -1,6 +1,7 @@
 #include "core/control.h"
 #include "core/fileio.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -23,6 +24,7 @@ struct fixture {
 	struct control *control;
 	uv_timer_t later;
 	struct control_answer *owed;
+	struct control_stream *stream;
 };
 
 static void answer_now(struct control_answer *owed)
@@ -56,10 +58,40 @@ static int put_off(struct fixture *fixture, bool wait)
 	return 0;
 }
 
+static void on_over(void *ctx)
+{
+	struct fixture *fixture = ctx;
+
+	fixture->stream = NULL;
+}
+
+/* So many events of a kilobyte each: ["....", NUMBER]; the result is whether somebody listens. */
+static int send_events(const struct fixture *fixture, int64_t count, struct buf *result)
+{
+	for (int64_t i = 0; fixture->stream && i < count; i++) {
+		struct buf event = {0};
+
+		buf_printf(&event, "[\"%01000d\",%lld]", 0, (long long)i);
+		control_send(fixture->stream, &event);
+		buf_free(&event);
+	}
+	buf_text(result, fixture->stream ? "true" : "false");
+	return 0;
+}
+
 static int echo(void *ctx, const struct json *request, struct buf *result, struct err *err)
 {
 	const struct json *say = json_member(request, "say");
 	const struct json *wait = json_member(request, "wait");
+	const struct json *send = json_member(request, "send");
+	struct fixture *fixture = ctx;
+
+	if (send)
+		return send_events(ctx, send->integer, result);
+	if (json_member(request, "stream")) {
+		fixture->stream = control_stream(fixture->control, on_over, fixture);
+		return 0;
+	}
 
 	if (wait)
 		return put_off(ctx, wait->boolean);
@@ -251,6 +283,128 @@ static void the_socket_may_go_before_its_answers(void **state)
 	close(fd);
 }
 
+/* --- streams --- */
+
+/* The next message, parsed; NULL: hung up. */
+static struct json_doc *next_message(int fd)
+{
+	unsigned char head[4];
+	char text[2000];
+	size_t pos = 0;
+
+	if (recv(fd, head, sizeof(head), MSG_WAITALL) != sizeof(head))
+		return NULL;
+	size_t len = (size_t)head[2] << 8 | head[3];
+
+	assert_true(len < sizeof(text));
+	assert_int_equal(recv(fd, text, len, MSG_WAITALL), len);
+	struct json_doc *doc = json_parse(text, len, &pos, 100, NULL);
+
+	assert_non_null(doc);
+	return doc;
+}
+
+static int begin_stream(const struct fixture *fixture)
+{
+	static const char request[] = "\0\0\0\x12{\"v\":1,\"stream\":1}";
+	int fd = dial(fixture);
+	struct json_doc *answer;
+
+	assert_int_equal(fileio_write_all(fd, request, sizeof(request) - 1), 0);
+	answer = next_message(fd);
+	assert_true(json_member(json_root(answer), "ok")->boolean);
+	json_free(answer);
+	return fd;
+}
+
+static void a_stream_tells_in_order_and_what_it_left_out(void **state)
+{
+	int fd = begin_stream(*state);
+	int64_t seen = 0, dropped = 0;
+
+	call(*state, "{\"v\":1,\"send\":2000}", "true", NULL); /* nobody reads meanwhile */
+	while (dropped == 0) {
+		struct json_doc *doc = next_message(fd);
+		const struct json *event = json_member(json_root(doc), "event");
+
+		if (event)
+			assert_int_equal(event->child->next->integer, seen++);
+		else
+			dropped = json_member(json_root(doc), "dropped")->integer;
+		json_free(doc);
+	}
+	assert_true(seen >= 60 && seen < 1000);
+	assert_int_equal(seen + dropped, 2000);
+	call(*state, "{\"v\":1,\"send\":1}", "true", NULL);
+	struct json_doc *doc = next_message(fd);
+
+	assert_non_null(json_member(json_root(doc), "event")); /* and goes on */
+	json_free(doc);
+	close(fd);
+}
+
+static void a_stream_ends_with_its_client(void **state)
+{
+	char byte;
+	int fd = begin_stream(*state);
+	struct buf result = {0};
+
+	close(fd);
+	for (int i = 0; i < 1000 && strcmp(buf_str(&result), "false") != 0; i++) {
+		result.len = 0;
+		assert_int_equal(control_call(((struct fixture *)*state)->path, "{\"v\":1,\"send\":1}",
+		                     20000, &result, NULL),
+		    0);
+	}
+	assert_string_equal(buf_str(&result), "false");
+	buf_free(&result);
+	fd = begin_stream(*state); /* who has one has nothing more to say */
+	assert_int_equal(fileio_write_all(fd, "x", 1), 0);
+	assert_int_equal(read(fd, &byte, 1), 0);
+	close(fd);
+}
+
+/* --- bounds --- */
+
+static void all_clients_together_are_bounded(void **state)
+{
+	static char megabyte[1000000];
+	const unsigned char head[4] = {0, 0x0f, 0x50, 0};
+	int fds[10], gone = 0;
+	char byte;
+
+	for (size_t i = 0; i < 10; i++) {
+		fds[i] = dial(*state);
+		(void)send(fds[i], head, sizeof(head), MSG_NOSIGNAL);
+		for (size_t done = 0; done < sizeof(megabyte);) {
+			ssize_t sent = send(fds[i], megabyte + done, sizeof(megabyte) - done, MSG_NOSIGNAL);
+
+			if (sent <= 0)
+				break;
+			done += (size_t)sent;
+		}
+	}
+	call(*state, "{\"v\":1,\"say\":\"still here\"}", "\"still here\"", NULL);
+	for (size_t i = 0; i < 10; i++) {
+		ssize_t got = recv(fds[i], &byte, 1, MSG_DONTWAIT);
+
+		gone += got == 0 || (got < 0 && errno == ECONNRESET);
+		close(fds[i]);
+	}
+	assert_true(gone >= 5);
+}
+
+static void the_silent_make_room(void **state)
+{
+	int fds[100];
+
+	for (size_t i = 0; i < 100; i++)
+		fds[i] = dial(*state);
+	call(*state, "{\"v\":1,\"say\":\"still here\"}", "\"still here\"", NULL);
+	for (size_t i = 0; i < 100; i++)
+		close(fds[i]);
+}
+
 /* Binds and goes, as a process that was killed. */
 static void leave_behind(const char *path)
 {
@@ -317,6 +471,11 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(a_client_may_go_before_its_answer, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(the_socket_may_go_before_its_answers, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_place_is_taken_only_from_the_dead, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(
+	        a_stream_tells_in_order_and_what_it_left_out, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(a_stream_ends_with_its_client, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(all_clients_together_are_bounded, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(the_silent_make_room, set_up, tear_down),
 	    cmocka_unit_test(nobody_there_is_said_so),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
