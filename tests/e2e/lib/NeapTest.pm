@@ -253,7 +253,9 @@ sub stop {
 
 sub wait_end {
     my ($self, $seconds) = @_;
-    return NeapTest::reap($self->{pid}, $seconds // 30, $self->{name});
+    my $status = NeapTest::reap($self->{pid}, $seconds // 30, $self->{name});
+    print STDERR "# $self->{name} crashed:\n", NeapTest::tails() if $status =~ /^signal (?:4|6|7|8|11)$/;
+    return $status;
 }
 
 sub kill9 { return $_[0]->stop('KILL') }
