@@ -249,9 +249,9 @@ TEST
 ($status, $out) = run_neap('test', "$dir/all_test.lua");
 is($status, 0, 'Modbus, digital lines, files, serial lines, connections, datagrams, HTTP, programs') or diag($out);
 
-# --- nothing hangs ---
+# --- nothing hangs (os.time: ThreadSanitizer keeps signals back until the next call into libc) ---
 
-($status, $out) = try_cases(<<'LUA', 'loop.lua' => "every(\"1m\", \"spin\", function() while true do end end)\n", 'slow.lua' => <<'SLOW');
+($status, $out) = try_cases(<<'LUA', 'loop.lua' => "every(\"1m\", \"spin\", function() while true do os.time() end end)\n", 'slow.lua' => <<'SLOW');
 t.script("machine")
 t.script("loop.lua")
 t.script("slow.lua")
@@ -260,7 +260,7 @@ t.case("beside a loop", function()
 	t.logged("\"spin\": loop.lua:1: ended: it took more than its budget")
 	t.equal(t.last("machine.temperature"), 23.2)
 end)
-t.case("a loop of the test's own", function() while true do end end)
+t.case("a loop of the test's own", function() while true do os.time() end end)
 t.case("a task that hangs", function() t.refused(t.task.command("slow.wait"), "took longer than 30s") end)
 LUA
 asset("slow"):command("wait", { timeout = "30s", run = function() sleep("1h") end })
