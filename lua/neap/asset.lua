@@ -110,6 +110,10 @@ function methods.group(asset, options)
 	end
 end
 
+function methods.counter(asset, name, options)
+	return import("counter")(asset, path_of(asset, "counter", name), name, options)
+end
+
 function methods.modbus(asset, options)
 	import("register_map")(asset, own[asset].id, options)
 end

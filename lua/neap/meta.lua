@@ -140,6 +140,47 @@ function asset_methods:group(options) end
 ---@param options neap.modbus_options
 function asset_methods:modbus(options) end
 
+---@class neap.counter_options
+---@field gpio? string # the name of a digital input: its pulses count
+---@field edge? "rising"|"falling"|"both" # which of its edges: "rising"
+---@field debounce? neap.duration
+---@field active_low? boolean
+---@field bias? "as is"|"up"|"down"|"off"
+---@field scale? number # value = count * scale: 1
+---@field rollover? integer # for follow: the count after which the other device begins at 0 again
+---@field save? neap.duration # a loss of power may cost what was counted in such a time: 10m
+---@field every? neap.period # sends the value so often
+---@field report? neap.report # needs every
+---@field label? string
+---@field unit? string
+---@field policy? string
+
+--- Declares a variable that counts, from 0 or, after a reload or a restart, from where it was.
+---@param name string
+---@param options? neap.counter_options
+---@return neap.counter
+function asset_methods:counter(name, options) end
+
+---@class neap.counter
+local counter_methods = {}
+
+--- Counts so many more; 1 if left out.
+---@param n? integer
+function counter_methods:add(n) end
+
+--- What another device has counted so far: the difference from the last time is added, also if neap
+--- did not run meanwhile.
+---@param raw integer
+function counter_methods:follow(raw) end
+
+--- The value, scaled.
+---@return number
+function counter_methods:get() end
+
+--- From now on it is that, scaled: after an exchange of the meter.
+---@param value number
+function counter_methods:set(value) end
+
 ---@class neap.setting_options
 ---@field type? neap.type
 ---@field label? string

@@ -241,6 +241,31 @@ static void edges_come_in_order_with_their_time(void **state)
 	world_wait(world, "count 7\n");
 }
 
+static void pulses_are_counted_over_a_reload(void **state)
+{
+	struct world *world = *state;
+	const char *script =
+	    "local m = asset('m')\n"
+	    "local water = m:counter('water', { gpio = 'DI1', scale = 0.01, debounce = '2ms' })\n"
+	    "on('start', function(why) log.info('ready', why) end)\n"
+	    "every(0.01, function() if water:get() == 0.05 then log.info('five') end\n"
+	    "  if water:get() == 0.07 then log.info('seven') end end)\n";
+	start(world, script);
+	world_wait(world, "ready nil\n");
+	for (int i = 0; i < 4; i++)
+		move_line(0, 0, i % 2 == 0, now_ns());
+	lose(2); /* three pulses more, which are counted all the same */
+	for (int i = 0; i < 6; i++)
+		move_line(0, 0, i % 2 == 0, now_ns());
+	world_wait(world, "five\n");
+	script_host()->reload(
+	    world->host, &(struct reload_request){.script = "machine", .reason = "r"});
+	world_wait(world, "ready reload\n");
+	for (int i = 0; i < 4; i++)
+		move_line(0, 0, i % 2 == 0, now_ns());
+	world_wait(world, "seven\n");
+}
+
 static void a_line_that_goes_comes_back(void **state)
 {
 	struct world *world = *state;
@@ -333,6 +358,7 @@ int main(int argc, char **argv)
 	    TEST(a_file_is_written_as_a_whole),
 	    TEST(what_cannot_be_written_leaves_the_old),
 	    TEST(edges_come_in_order_with_their_time),
+	    TEST(pulses_are_counted_over_a_reload),
 	    TEST(a_line_that_goes_comes_back),
 	    TEST(a_line_that_is_not_there_is_told_once),
 	    TEST(outputs_are_taken_when_they_are_set),
