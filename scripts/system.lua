@@ -1,10 +1,7 @@
--- How the device itself is: load, memory, uptime, temperature, traffic of its network interfaces.
--- What a device does not have (a thermal zone, one of the interfaces) is not reported.
+-- How the device itself is: load, memory, uptime, temperature. A temperature that a device cannot
+-- measure is not reported. network.lua has its traffic, health.lua the agent's own state.
 
-local cfg = params {
-	interfaces = { "eth0", "wlan0", "wwan0", "br-lan" },
-	thermal = "/sys/class/thermal/thermal_zone0/temp",
-}
+local cfg = params { thermal = "/sys/class/thermal/thermal_zone0/temp" }
 
 policy("system", { flush = "5m", priority = "low", limit = "1MB" })
 
@@ -46,27 +43,5 @@ system:group({
 	read = function()
 		local there = file.exists(cfg.thermal)
 		return { temperature = there and tonumber(file.read(cfg.thermal)) / 1000 or nil }
-	end,
-})
-
--- Bytes since the start, as doubles: an int would end at 2 GB.
-local counters = {}
-for _, name in ipairs(cfg.interfaces) do
-	counters["net." .. name .. ".rx"] = { label = "Bytes received by " .. name, unit = "By" }
-	counters["net." .. name .. ".tx"] = { label = "Bytes sent by " .. name, unit = "By" }
-end
-
-system:group({
-	every = period, policy = "system", variables = counters,
-	read = function()
-		local bytes = {}
-		for _, name in ipairs(cfg.interfaces) do
-			local folder = "/sys/class/net/" .. name .. "/statistics/"
-			if file.exists(folder) then
-				bytes["net." .. name .. ".rx"] = tonumber(file.read(folder .. "rx_bytes"))
-				bytes["net." .. name .. ".tx"] = tonumber(file.read(folder .. "tx_bytes"))
-			end
-		end
-		return bytes
 	end,
 })

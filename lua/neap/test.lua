@@ -148,7 +148,8 @@ end
 -- The script is loaded anew and takes the old one's place, as by `neap reload`.
 function test.reload(name)
 	test.start()
-	local problems = raw.reload((name or scripts[1]):gsub("%.lua$", ""))
+	name = (name or scripts[1] or raw.name:gsub("_test$", "")):gsub("%.lua$", "")
+	local problems = raw.reload(name)
 	if problems then
 		fail("the reload is refused:", problems)
 	end

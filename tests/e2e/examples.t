@@ -4,6 +4,7 @@
 use strict;
 use warnings;
 use NeapData;
+use NeapModem;
 use NeapTest;
 use Test::More;
 
@@ -15,10 +16,31 @@ my %neap;
 my $number = 0;
 cmp_ok(scalar(@scripts), '>=', 2, 'there are scripts');
 
+# What some of them need around them.
+my $gpio = temp_dir();
+for my $line (17, 27) {
+    mkdir "$gpio/gpio$line";
+    spew("$gpio/gpio$line/$_", "0\n") for qw(value direction);
+}
+my $modem  = start_modem();
+my %params = (
+    'cellular.lua'   => "{ port: $modem->{port} }",
+    'gpio-sysfs.lua' => "{ folder: $gpio }",
+    'network.lua'    => '{ interfaces: [ lo ] }',
+    'watchdog.lua'   => '{ port: ' . $broker->port . ', every: 500ms }',
+);
+my $meter = start_program({ name => 'meter', input => 1 }, tool('modbus_server'), 'tcp', 0, 1);
+if (wait_for(sub { $meter->log =~ /^(port|.*built without)/m && $1 }, 20, 'the meter') eq 'port') {
+    $params{'modbus-meter.lua'} = "{ host: '127.0.0.1:" . ($meter->log =~ /^port (\d+)/)[0] . "' }";
+}
+else { @scripts = grep { !/modbus/ } @scripts }
+
 for my $script (@scripts) {
     my ($file) = $script =~ m{([^/]+)$};
+    my $name   = $file =~ s/\.lua$//r;
     my $serial = 'GW-' . ++$number;
-    my $config = write_config($broker, serial => $serial, scripts => { $file => slurp($script) });
+    my $config = write_config($broker, serial => $serial, scripts => { $file => slurp($script) },
+        more => $params{$file} ? "params: { $name: $params{$file} }\n" : '');
     my ($status, $out, $err) = run_neap('check', '-c', $config);
     is("$status$err", '0', "$file: neap check finds no fault");
     like($out, qr/ declare [1-9]\d* paths$/, "$file: it declares something");
