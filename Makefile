@@ -10,6 +10,7 @@ JOBS      := $(or $(shell nproc 2>/dev/null),2)
 FUZZ_SECONDS = 60
 CLANG      = clang
 PROVE      = prove
+LUA        = lua5.4
 
 # --- libraries: each XXX_CFLAGS and XXX_LIBS can be given from outside ---
 pkg = $(shell for p in $(2); do $(PKG_CONFIG) $(1) $$p 2>/dev/null && break; done)
@@ -76,7 +77,7 @@ SUB = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS))
 # rewrites a stamp file only when its text changed, so that what depends on it is rebuilt then and only then
 stamp = @mkdir -p $(@D); printf '%s\n' '$(subst ','\'',$(1))' | cmp -s - $@ || printf '%s\n' '$(subst ','\'',$(1))' >$@
 
-.PHONY: all demo check test test-bins lint lint-tools asan tsan memcheck fuzz fuzz-bins bench layers install uninstall dist clean help FORCE
+.PHONY: all demo docs check test test-bins lint lint-tools asan tsan memcheck fuzz fuzz-bins bench layers install uninstall dist clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 .DEFAULT_GOAL = all
@@ -131,6 +132,9 @@ demo: ## install what is missing, build, and show neap at work
 	@tools/setup
 	@+$(SUB) all
 	@tools/demo
+
+docs: ## write docs/neap-lua.7 out of lua/neap/meta.lua
+	$(Q)$(LUA) tools/manual.lua >docs/neap-lua.7.new && mv docs/neap-lua.7.new docs/neap-lua.7
 
 # --- tests ---
 export NEAP_BUILD = $(CURDIR)/$(B)

@@ -65,6 +65,7 @@ static int run_offline(const struct invocation *invocation, const struct config 
 	problems_free(&problems);
 	if (offline) {
 		side = offline_side(offline);
+		side.help = invocation->host->help;
 		status = console_run(&side, invocation->options.chunk, invocation->options.json);
 		offline_close(offline);
 	} else {
@@ -74,16 +75,17 @@ static int run_offline(const struct invocation *invocation, const struct config 
 	return status;
 }
 
-static int run_attached(const struct options *options, struct config *config)
+static int run_attached(const struct invocation *invocation, struct config *config)
 {
 	const struct console_side side = {.ctx = config,
 	    .eval = eval,
 	    .complete = complete,
 	    .ask = ask,
+	    .help = invocation->host->help,
 	    .greeting = "neap " NEAP_VERSION ", in the running agent. Reads run; what has effects "
 	                "waits\nfor :arm. Lua, or :help"};
 
-	return console_run(&side, options->chunk, options->json);
+	return console_run(&side, invocation->options.chunk, invocation->options.json);
 }
 
 int command_repl(const struct invocation *invocation)
@@ -94,7 +96,7 @@ int command_repl(const struct invocation *invocation)
 
 	if (!config)
 		return EXIT_WRONG;
-	status = options->offline ? run_offline(invocation, config) : run_attached(options, config);
+	status = options->offline ? run_offline(invocation, config) : run_attached(invocation, config);
 	config_free(config);
 	return status;
 }

@@ -47,7 +47,8 @@ const struct command commands[] = {
         "runs the tests of scripts, on a clock of their own, as TAP", "a", command_test},
     {"clock", "[-c FILE] set", "tells the agent that the time of day is right", "ca",
         command_clock},
-    {"help", "[COMMAND]", "this, or one command", "a", command_help},
+    {"help", "[NAME]", "this; or a command; or a function for scripts, such as asset.variable", "a",
+        command_help},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -279,6 +280,8 @@ static void print_all(void)
 int command_help(const struct invocation *invocation)
 {
 	const char *topic = invocation->options.count > 0 ? invocation->options.args[0] : NULL;
+	struct buf text = {0};
+	bool found;
 
 	if (!topic) {
 		print_all();
@@ -290,6 +293,12 @@ int command_help(const struct invocation *invocation)
 			return EXIT_DONE;
 		}
 	}
-	fprintf(stderr, "neap help: there is no command %s\n", topic);
-	return EXIT_WRONG;
+	found = invocation->host->help(topic, &text) == 0;
+	if (found)
+		fputs(buf_str(&text), stdout);
+	else
+		fprintf(stderr, "neap help: there is neither a command nor a function %s%s%s%s\n", topic,
+		    text.len ? " (did you mean \"" : "", buf_str(&text), text.len ? "\"?)" : "");
+	buf_free(&text);
+	return found ? EXIT_DONE : EXIT_WRONG;
 }

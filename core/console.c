@@ -258,14 +258,34 @@ static const struct colon {
     {"arm", "[TIME|off]", "lets writes, commands and what you type have effects, 5m", do_arm},
     {"reload", "[SCRIPT]", "loads the scripts again", do_reload},
     {"log", "LEVEL [TOPIC]", "error, warn, info or debug, until the next start", do_log},
-    {"help", "", "this", do_help},
+    {"help", "[NAME]", "this, or a function for scripts, such as asset.variable", do_help},
     {"quit", "", "or Ctrl-D", do_quit},
 };
 
+static void do_help_of(struct console *console, const char *topic)
+{
+	struct buf text = {0};
+
+	if (console->side->help(topic, &text) == 0) {
+		fputs(buf_str(&text), stdout);
+	} else {
+		struct buf why = {0};
+
+		buf_printf(&why, "there is no function %s%s%s%s", topic,
+		    text.len ? " (did you mean \"" : "", buf_str(&text), text.len ? "\"?)" : "");
+		put(console, "31", buf_str(&why), true);
+		console->status = EXIT_FAILED;
+		buf_free(&why);
+	}
+	buf_free(&text);
+}
+
 static void do_help(struct console *console, const char *argument)
 {
-	(void)console;
-	(void)argument;
+	if (*argument) {
+		do_help_of(console, argument);
+		return;
+	}
 	puts("Lua: an expression prints its value. The scripts are reached by path:\n"
 	     "  read \"machine.temperature\"          write(\"machine.threshold\", 25)\n"
 	     "  command(\"machine.reset\", {delay=1}) task "

@@ -17,6 +17,8 @@ struct console_side {
 	int (*complete)(void *ctx, const char *text, struct buf *answer, struct err *err);
 	/* Any other request of the control socket. */
 	int (*ask)(void *ctx, const char *request, struct buf *answer, struct err *err);
+	/* Of struct host_ops. */
+	int (*help)(const char *topic, struct buf *text);
 	const char *greeting;
 };
 

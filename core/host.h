@@ -136,6 +136,9 @@ struct host_ops {
 	int64_t (*next)(const struct host *host);
 	void (*run)(struct host *host);
 	bool (*waits)(const struct host *host);
+	/* What is to be said about a name that scripts use. -1: nothing; the text is the nearest name
+	 * then, or empty. */
+	int (*help)(const char *topic, struct buf *text);
 	const struct console_ops *console;
 	const struct test_ops *test;
 };

@@ -4,6 +4,7 @@
 #include "core/mem.h"
 #include "lua/console.h"
 #include "lua/event.h"
+#include "lua/help.h"
 #include "lua/install.h"
 #include "lua/kept.h"
 #include "lua/limits.h"
@@ -242,6 +243,7 @@ const struct host_ops *script_host(void)
 	    .next = host_next,
 	    .run = host_run,
 	    .waits = host_waits,
+	    .help = help_find,
 	    .console = &console_ops,
 	    .test = &test_ops,
 	};

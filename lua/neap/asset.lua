@@ -8,17 +8,20 @@ local points = import("point")
 local sensor = import("sensor")
 local setting = import("setting")
 
-local variable_kinds = {
-	type = "string", label = "string", unit = "string", policy = "string", report = "table",
-	factor = "number", every = "any", read = "function", timeout = "duration", ttl = "duration",
-}
-local member_kinds = {
+local asset_kinds = check.kinds("neap.asset_options", { label = "string", parallel = "boolean" })
+local member_kinds = check.kinds("neap.group_variable", {
 	type = "string", label = "string", unit = "string", policy = "string", report = "table",
 	factor = "number",
-}
-local group_kinds = {
-	variables = "table", policy = "string", every = "any", read = "function", timeout = "duration",
-}
+})
+local variable_kinds = check.kinds("neap.variable_options", {
+	policy = "string = default", every = "any", read = "function", timeout = "duration = 10s",
+	ttl = "duration",
+}, member_kinds)
+local group_kinds = check.kinds("neap.group_options", {
+	variables = "table", policy = "string = default", every = "any", read = "function",
+	timeout = "duration = 10s",
+})
+local push_kinds = check.kinds("neap.push_options", { time = "number" })
 
 -- What scripts hold -> id and points (name -> handle, report).
 local own = setmetatable({}, { __mode = "k" })
@@ -55,18 +58,18 @@ end
 
 local methods = {}
 
-function methods.variable(asset, name, options)
+function methods.variable(asset, name, given)
 	local path = path_of(asset, "variable", name)
 	local what = "variable " .. path
-	options = check.fields(what, options, variable_kinds)
+	local options = check.fields(what, given, variable_kinds)
 	if options.every and not options.read then
 		core.fail("%s: every needs read, a function that returns the value", what)
 	elseif options.report and not options.every then
 		core.fail("%s: report needs every and read: what is pushed is reported as it is", what)
-	elseif options.timeout and not options.read then
+	elseif given and given.timeout and not options.read then
 		core.fail("%s: timeout is read's, and there is no read", what)
 	end
-	local point = declare(own[asset], name, options, options.read ~= nil, options.timeout or 10000)
+	local point = declare(own[asset], name, options, options.read ~= nil, options.timeout)
 	local handler = core.done_last
 	if options.read then
 		local self = sensor.new(path, options, { point })
@@ -91,7 +94,6 @@ function methods.group(asset, options)
 		names[#names + 1] = check.value(what .. ": the name of a variable", name, "string")
 	end
 	table.sort(names)
-	local timeout = options.timeout or 10000
 	for _, name in ipairs(names) do
 		local member = ("variable %s.%s"):format(self.id, name)
 		local fields = check.fields(member, options.variables[name], member_kinds)
@@ -99,7 +101,7 @@ function methods.group(asset, options)
 		if fields.report and not options.every then
 			core.fail("%s: the report of %s needs every", what, name)
 		end
-		members[name] = declare(self, name, fields, true, timeout)
+		members[name] = declare(self, name, fields, true, options.timeout)
 	end
 	local group = sensor.new(("%s.{%s}"):format(self.id, table.concat(names, ",")), options, members,
 		names)
@@ -163,7 +165,7 @@ function methods.push(asset, name, value, options)
 	else
 		local time = nil
 		if options ~= nil then
-			time = check.fields(("asset %s:push"):format(self.id), options, { time = "number" }).time
+			time = check.fields(("asset %s:push"):format(self.id), options, push_kinds).time
 		end
 		sync = push_one(self, name, value, time)
 	end
@@ -172,7 +174,7 @@ function methods.push(asset, name, value, options)
 	end
 end
 
-local meta = check.object(methods, function(asset)
+local meta = check.object("neap.asset", methods, function(asset)
 	return "the asset " .. own[asset].id
 end)
 
@@ -180,8 +182,7 @@ local assets = {}
 
 return function(id, options)
 	check.argument("asset", 1, id, "string")
-	local kinds = { label = "string", parallel = "boolean" }
-	options = check.fields(("asset %s"):format(id), options, kinds)
+	options = check.fields(("asset %s"):format(id), options, asset_kinds)
 	if not id:find("^[%w_-]+$") then
 		core.fail('asset: "%s" is not an id: letters, digits, _ and -', id)
 	end

@@ -57,10 +57,25 @@ local function is(value, kind)
 	return kind == "any" or type(value) == kind
 end
 
--- Raises unless the value is of the kind: a type of Lua's, "integer", "duration", "size" or "any".
--- A duration comes back in ms, a size in bytes.
+local function is_choice(value, kind)
+	return type(value) == "string" and not value:find("|", 1, true) and
+		("|" .. kind .. "|"):find("|" .. value .. "|", 1, true)
+end
+
+local function refuse_choice(what, value, kind)
+	local names = {}
+	for name in kind:gmatch("[^|]+") do
+		names[name] = true
+	end
+	check.choice(what, value, names)
+end
+
+-- Raises unless the value is of the kind: a type of Lua's, "integer", "duration", "size", "any", or
+-- words to choose from, "none|even|odd". A duration comes back in ms, a size in bytes.
 function check.value(what, value, kind)
-	if kind == "duration" then
+	if kind:find("|", 1, true) then
+		return is_choice(value, kind) and value or refuse_choice(what, value, kind)
+	elseif kind == "duration" then
 		return check.duration(what, value)
 	elseif kind == "size" then
 		return check.size(what, value)
@@ -120,15 +135,47 @@ function check.ends(what, ends)
 	return ends or {}
 end
 
--- A copy of the fields, each checked by `kinds` (field -> kind), durations in ms, sizes in bytes.
-function check.fields(what, fields, kinds)
-	if fields == nil then
-		return {}
-	elseif type(fields) ~= "table" then
+local converters = {
+	number = tonumber,
+	integer = math.tointeger,
+	boolean = function(text) return text == "true" end,
+}
+
+-- What a table of named fields that scripts pass may hold. class: its name in meta.lua, which says
+-- the same, as a test proves. fields: name -> its kind, and what holds if it is left out, if there
+-- is such a default: "duration = 10s". parent: its fields are allowed, too.
+function check.kinds(class, fields, parent)
+	local self = { class = class, kinds = {}, defaults = {} }
+	for _, group in ipairs({ "kinds", "defaults" }) do
+		for name, value in pairs(parent and parent[group] or {}) do
+			self[group][name] = value
+		end
+	end
+	for name, spec in pairs(fields) do
+		local kind, default = spec:match("^(.-) = (.*)$")
+		kind = kind or spec
+		self.kinds[name] = kind
+		if default then
+			if converters[kind] then
+				default = converters[kind](default)
+			end
+			self.defaults[name] = check.value(class, default, kind)
+		end
+	end
+	return self
+end
+
+-- A copy of the fields, each checked by what check.kinds gave, or by its kind in a mere table,
+-- durations in ms, sizes in bytes; those that are left out have their defaults.
+function check.fields(what, fields, class)
+	if type(fields or {}) ~= "table" then
 		core.fail("%s: expects named fields in a table {...}, not %s", what, show(fields))
 	end
-	local copy = {}
-	for name, value in pairs(fields) do
+	local copy, kinds = {}, class.kinds or class
+	for name, default in pairs(class.defaults or {}) do
+		copy[name] = default
+	end
+	for name, value in pairs(fields or {}) do
 		if not kinds[name] then
 			core.fail('%s: there is no field "%s"%s',
 				what, tostring(name), check.meant(tostring(name), kinds))
@@ -158,9 +205,11 @@ function check.closed(what, names)
 	})
 end
 
--- The metatable of an object that a script holds: methods only. `name_of` gives "the asset m".
-function check.object(methods, name_of)
+-- The metatable of an object that a script holds: methods only. class: its name in meta.lua;
+-- `name_of` gives "the asset m".
+function check.object(class, methods, name_of)
 	return {
+		__name = class,
 		__index = function(object, name)
 			return methods[name] or core.fail('%s has no "%s"%s', name_of(object), tostring(name),
 				check.meant(tostring(name), methods))

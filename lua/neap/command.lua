@@ -4,13 +4,13 @@ local check = import("check")
 local handlers = import("job")
 local refusal = import("refusal")
 
-local kinds = {
-	label = "string", params = "table", run = "function", timeout = "duration", ttl = "duration",
-	repeatable = "boolean",
-}
-local param_kinds = {
+local kinds = check.kinds("neap.command_options", {
+	label = "string", params = "table", run = "function", timeout = "duration = 30s",
+	ttl = "duration = 10m", repeatable = "boolean = false",
+})
+local param_kinds = check.kinds("neap.param", {
 	type = "string", label = "string", default = "any", min = "number", max = "number",
-}
+})
 
 local function params_of(what, params)
 	local list = {}
@@ -33,14 +33,13 @@ return function(path, options, parallel)
 	if not options.run then
 		core.fail("%s: it needs run, a function", what)
 	end
-	local timeout = options.timeout or 30000
 	local handle = core.declare({ kind = "command", path = path, label = options.label,
-		params = params_of(what, options.params), timeout = timeout, ttl = options.ttl or 600000,
+		params = params_of(what, options.params), timeout = options.timeout, ttl = options.ttl,
 		repeatable = options.repeatable, parallel = parallel })
 	handlers[handle] = {
 		command = function(job, params)
 			local _ <close> = job
-			local why = refusal(core.guarded(timeout, options.run, params))
+			local why = refusal(core.guarded(options.timeout, options.run, params))
 			core.done(job, why == nil, nil, why)
 		end,
 	}

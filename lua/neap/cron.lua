@@ -7,7 +7,7 @@ local LOOK = 3600000 -- ms: the clock is looked at again at least so often
 local LATE = 3600 -- s: what a jump of the clock left out by less runs late
 local BACK = 3 * 3600 -- s: a clock that goes back by less repeats nothing; by more, it was wrong
 
-local kinds = { zone = "string", jitter = "duration" }
+local kinds = check.kinds("neap.cron_options", { zone = "string = local", jitter = "duration" })
 
 -- now() has whole ms.
 local function ms(seconds)
@@ -53,7 +53,7 @@ return function(times, name, run, options)
 		core.fail("%s: the argument after its name must be a function", what)
 	end
 	options = check.fields(what, options, kinds)
-	local calendar, why = core.cron(times, options.zone or "local")
+	local calendar, why = core.cron(times, options.zone)
 	if not calendar then
 		core.fail('%s: "%s": %s', what, times, why)
 	end

@@ -3,10 +3,10 @@ local core, import = ...
 local check = import("check")
 local environment = import("environment")
 
-local kinds = {
-	timeout = "duration", input = "string", limit = "size", env = "table", cwd = "string",
-	check = "boolean",
-}
+local kinds = check.kinds("neap.exec_options", {
+	timeout = "duration = 10s", input = "string", limit = "size = 64KB", env = "table", cwd = "string",
+	check = "boolean = true",
+})
 
 -- Texts go over as C strings.
 local function text(what, value)
@@ -67,14 +67,14 @@ return function(command, options)
 	end
 	options = check.fields("exec", options, kinds)
 	local status, signal, out, err = core.exec(args, environment(variables(options.env)),
-		options.timeout or 10000, options.limit or 65536, options.input, options.cwd)
+		options.timeout, options.limit, options.input, options.cwd)
 	local result = { status = status, out = out, err = err }
 	if signal ~= 0 then
 		result.status, result.signal = nil, signal
 	end
-	if options.check ~= false and status ~= 0 then
+	if options.check and status ~= 0 then
 		core.raise(("exec: %s: exit status %d%s"):format(args[1], status, last_line(err)), "EXIT")
-	elseif options.check ~= false and signal ~= 0 then
+	elseif options.check and signal ~= 0 then
 		core.raise(("exec: %s: was ended by signal %d%s"):format(args[1], signal, last_line(err)), "EXIT")
 	end
 	return result

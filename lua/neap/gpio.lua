@@ -5,11 +5,11 @@ local feed = import("feed")
 
 local AGAIN_MS, AGAIN_MAX_MS = 1000, 60000
 
-local kinds = {
-	edge = "string", debounce = "duration", active_low = "boolean", bias = "string", run = "function",
-}
-local edges = { rising = true, falling = true, both = true }
-local biases = { ["as is"] = true, up = true, down = true, off = true }
+local kinds = check.kinds("neap.input_options", {
+	edge = "rising|falling|both = both", debounce = "duration", active_low = "boolean = false",
+	bias = "as is|up|down|off = as is", run = "function",
+})
+local output_kinds = check.kinds("neap.output_options", { active_low = "boolean = false" })
 
 -- What scripts hold -> handle, name, options.
 local own = setmetatable({}, { __mode = "k" })
@@ -83,27 +83,19 @@ local function name_of(object)
 	return "the gpio line " .. own[object].name
 end
 
-local input_meta = check.object(inputs, name_of)
+local input_meta = check.object("neap.input", inputs, name_of)
 input_meta.__close = inputs.close
 
-local function check_input(what, options)
-	check.choice(what .. ": bias", options.bias or "as is", biases)
-	if options.edge then
-		check.choice(what .. ": edge", options.edge, edges)
-	end
-	if (options.edge or options.debounce) and not options.run then
-		core.fail("%s: edge and debounce are for run, a function that is called at each edge", what)
-	end
-end
-
-local function input(name, options)
+local function input(name, given)
 	check.argument("gpio.input", 1, name, "string")
 	local what = "gpio " .. name
-	options = check.fields(what, options, kinds)
-	check_input(what, options)
+	local options = check.fields(what, given, kinds)
+	if not options.run and (options.debounce or given and given.edge) then
+		core.fail("%s: edge and debounce are for run, a function that is called at each edge", what)
+	end
 	local self = { name = name, options = options, edge = "none" }
 	if options.run then
-		self.edge = options.edge or "both"
+		self.edge = options.edge
 		local told = feed.in_order(what, options.run)
 		self.event = function(_, on, ...)
 			if on == nil then
@@ -154,12 +146,12 @@ function outputs.close(object)
 	end
 end
 
-local output_meta = check.object(outputs, name_of)
+local output_meta = check.object("neap.output", outputs, name_of)
 output_meta.__close = outputs.close
 
 local function output(name, options)
 	check.argument("gpio.output", 1, name, "string")
-	options = check.fields("gpio " .. name, options, { active_low = "boolean" })
+	options = check.fields("gpio " .. name, options, output_kinds)
 	local object = setmetatable({}, output_meta)
 	own[object] = { name = name, options = options }
 	return object

@@ -3,16 +3,16 @@ local core, import = ...
 local check = import("check")
 local transfer = import("transfer")
 
-local kinds = {
-	headers = "table", type = "string", user = "string", password = "string", timeout = "duration",
-	limit = "size", to = "string", ca = "string", check = "boolean",
-}
-local request_kinds = { url = "string", method = "string", body = "string" }
-for name, kind in pairs(kinds) do
-	request_kinds[name] = kind
-end
+local kinds = check.kinds("neap.http_options", {
+	headers = "table", type = "string", user = "string", password = "string",
+	timeout = "duration = 30s", limit = "size", to = "string", ca = "string",
+	check = "boolean = true",
+})
+local request_kinds = check.kinds("neap.http_request", {
+	url = "string", method = "string", body = "string",
+}, kinds)
 
-local TIMEOUT, LIMIT, FILE_LIMIT = 30000, 65536, 16777216
+local LIMIT, FILE_LIMIT = 65536, 16777216
 
 -- What stands between the two is sent as it is, and must not be able to begin another line.
 local function header(what, name, value)
@@ -92,7 +92,7 @@ local function request(what, options)
 	end
 	local status, fields, body = transfer {
 		url = options.url, method = method, headers = headers(what, options), body = options.body,
-		file = part, ca = options.ca, timeout = options.timeout or TIMEOUT,
+		file = part, ca = options.ca, timeout = options.timeout,
 		limit = options.limit or options.to and FILE_LIMIT or LIMIT,
 	}
 	if not status then
@@ -101,7 +101,7 @@ local function request(what, options)
 		if part then
 			core.file.rename(part, options.to)
 		end
-	elseif options.check ~= false then
+	elseif options.check then
 		fail("the server answers with status " .. status, "HTTP")
 	elseif part then
 		core.try(core.file.remove, part)

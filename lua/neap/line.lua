@@ -3,14 +3,11 @@ local core, import = ...
 local check = import("check")
 local line = {}
 
-local serial_kinds = {
-	port = "string", speed = "integer", data = "integer", stop = "integer", parity = "string",
-	flow = "string", rs485 = "boolean", timeout = "duration",
-}
-local choices = {
-	parity = { none = true, even = true, odd = true },
-	flow = { none = true, ["rts/cts"] = true, ["xon/xoff"] = true },
-}
+local serial_kinds = check.kinds("neap.serial_options", {
+	port = "string", speed = "integer = 9600", data = "integer = 8", stop = "integer = 1",
+	parity = "none|even|odd = none", flow = "none|rts/cts|xon/xoff = none", rs485 = "boolean = false",
+	timeout = "duration = 1s",
+})
 
 -- A serial line: kind "serial" or "rtu" -> the handle, its options
 function line.serial(what, kind, options)
@@ -18,24 +15,21 @@ function line.serial(what, kind, options)
 	if not options.port then
 		core.fail('%s: it needs port, the path of a device such as "/dev/ttyUSB0"', what)
 	end
-	for name, known in pairs(choices) do
-		check.choice(what .. ": " .. name, options[name] or "none", known)
-	end
-	options.timeout = options.timeout or 1000
-	return core.bus.open(kind, options.port, 0, options.speed or 0, options.data or 0,
-		options.stop or 0, options.parity, options.flow, options.rs485), options
+	return core.bus.open(kind, options.port, 0, options.speed, options.data, options.stop,
+		options.parity, options.flow, options.rs485), options
 end
 
 -- What scripts hold -> handle, name, timeout, kind ("serial" or "modbus").
 local own = setmetatable({}, { __mode = "k" })
 line.own = own
 
--- A function that makes such objects: with close(), which also the end of a close variable calls.
-function line.maker(kind, label, methods)
+-- A function that makes such objects, of that class in meta.lua: with close(), which also the end
+-- of a close variable calls.
+function line.maker(kind, class, label, methods)
 	function methods.close(object)
 		core.bus.close(own[object].handle)
 	end
-	local meta = check.object(methods, function(object)
+	local meta = check.object(class, methods, function(object)
 		return ("%s %s"):format(label, own[object].name)
 	end)
 	meta.__close = methods.close

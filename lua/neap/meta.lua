@@ -1,6 +1,12 @@
 ---@meta neap
--- The whole API of device scripts, for editors (LuaLS). Never run: lua/neap/ has the code.
+-- The whole API of device scripts: for editors (LuaLS), and what neap-lua(7), `neap help` and the
+-- REPL's :help are made of. Never run: lua/neap/ has the code, and a test compares the two.
+--
+-- "X if left out" is what a field's default is; classes that scripts pass have the fields that
+-- check.kinds has in the code. A line "-- ----- TEXT" begins a chapter of the manual.
 -- luacheck: ignore 111 112 121 122 212 241
+
+-- ---------------------------------------------------------------- values
 
 --- A time span: a number of seconds, or text with a unit: "250ms", "10s", "5m", "1h", "2d".
 ---@alias neap.duration number|string
@@ -27,10 +33,13 @@
 ---@class neap.asset
 local asset_methods = {}
 
+---@class neap.asset_options
+---@field label? string # what the server shows
+---@field parallel? boolean # tasks on it run side by side, not one after the other
+
 --- Makes an asset, or gives the one of that id.
 ---@param id string letters, digits, _ and -
----@param options? { label?: string, parallel?: boolean } label: what the server shows; parallel:
---- tasks on it run side by side, not one after the other
+---@param options? neap.asset_options
 ---@return neap.asset
 function asset(id, options) end
 
@@ -42,13 +51,15 @@ function asset(id, options) end
 ---@field change? number|string
 ---@field heartbeat? neap.duration # the longest silence: then the value is sent unchanged
 ---@field min_gap? neap.duration # the shortest gap between two
---- Or a window: of all that is read in it, only `values` are sent, as paths of their own
+
+--- Reports by windows: of all that is read in one, only `values` are sent, as paths of their own
 --- ("machine.vibration.mean"), with the time of its end. Windows begin at whole multiples of their
 --- length in UTC; the first one and, at a stop, the last one are shorter, as count tells. A failed
 --- read is left out; of an empty window only count is sent. The median is taken from 1,000 readings
 --- at most. A reload changes nothing, unless it changes the window: then what it had is lost.
----@field window? neap.duration
----@field values? neap.window_value[]
+---@class neap.window_report
+---@field window neap.duration # how long it is
+---@field values neap.window_value[] # what is sent of it
 
 ---@alias neap.window_value
 ---| "mean"
@@ -64,17 +75,17 @@ function asset(id, options) end
 ---@field type? neap.type
 ---@field label? string # what the server shows
 ---@field unit? string # "Cel", "s", "%"
----@field policy? string # a policy's name; "default" if left out
+---@field policy? string # a policy's name: "default" if left out
 --- Gives the value; error(), nil or nil, "why" makes the variable bad. May wait. Without it the
 --- variable is only pushed.
 ---@field read? fun(): neap.value?, string?
 --- Reads at the start and then each period; needs read. A time that is missed is skipped.
 ---@field every? neap.period
 ---@field timeout? neap.duration # of read: 10s if left out
----@field ttl? neap.duration # a task that is older is refused: never if left out
----@field report? neap.report # needs every
+---@field ttl? neap.duration # a task that is older is refused; without it none is
+---@field report? neap.report|neap.window_report # needs every
 --- In time series (encoding = "ts" or "tsz") values go as whole numbers, times this: 10 for a
---- resolution of 0.1. Found from the values of each message if left out.
+--- resolution of 0.1. Without it, it is found from the values of each message.
 ---@field factor? number
 
 --- Declares a variable. A read that fails is that variable's matter alone: told in the log once
@@ -87,17 +98,17 @@ function asset_methods:variable(name, options) end
 ---@field type? neap.type
 ---@field label? string
 ---@field unit? string
----@field policy? string # the group's if left out
----@field report? neap.report
+---@field policy? string # without it the group's
+---@field report? neap.report|neap.window_report # needs the group's every
 ---@field factor? number # as of a variable
 
 ---@class neap.group_options
 ---@field variables table<string, neap.group_variable> # by name
 --- Gives the values by name; one that is left out is not sent.
 ---@field read fun(): table<string, neap.value>?, string?
----@field every? neap.period
+---@field every? neap.period # reads at the start and then each period
 ---@field timeout? neap.duration # of read: 10s if left out
----@field policy? string
+---@field policy? string # of those that name none: "default" if left out
 
 --- Declares variables that are read together, at one time.
 ---@param options neap.group_options
@@ -105,28 +116,30 @@ function asset_methods:group(options) end
 
 --- What registers mean. Wider values take several registers: which of them comes first is `words`.
 ---@class neap.register_format
----@field as? "u16"|"s16"|"u32"|"s32"|"u64"|"s64"|"f32"|"f64"|"bits"|"string" # "u16"
----@field words? "big"|"little" # the register with the highest bits comes first, or last: "big"
----@field scale? number # value = raw * scale + offset: 1
----@field offset? number # 0
+---@field as? "u16"|"s16"|"u32"|"s32"|"u64"|"s64"|"f32"|"f64"|"bits"|"string" # "u16" if left out
+--- The register with the highest bits comes first, or last; without it as the map says, or "big".
+---@field words? "big"|"little"
+---@field scale? number # value = raw * scale + offset: 1 if left out
+---@field offset? number # 0 if left out
 ---@field bit? integer # of as = "bits": the lowest, 0 to 15
----@field bits? integer # how many from there up; one, which is a boolean, if left out
+---@field bits? integer # how many from there up; without it one, which is a boolean
 ---@field registers? integer # of as = "string": how many
 
 ---@class neap.register_variable: neap.register_format, neap.group_variable
 ---@field reg integer # the address, counted from 0: 40001 of a manual is 0 here
----@field table? neap.modbus_table # the map's if left out
+---@field table? neap.modbus_table # without it the map's
 
 ---@class neap.modbus_options
 ---@field bus neap.modbus_bus # as modbus.rtu or modbus.tcp gives it
 ---@field unit integer # the device on the bus
 ---@field variables table<string, neap.register_variable> # by name
----@field every? neap.period
----@field words? "big"|"little" # for all that do not say otherwise: "big"
----@field table? neap.modbus_table # "holding"
----@field gap? integer # so many registers that nobody asked for are read along to save a query: 0
+---@field every? neap.period # reads at the start and then each period
+---@field words? "big"|"little" # for all that do not say otherwise: "big" if left out
+---@field table? neap.modbus_table # for all that do not say otherwise: "holding" if left out
+--- So many registers that nobody asked for are read along to save a query: 0 if left out.
+---@field gap? integer
 ---@field max? integer # registers of one query, for devices that take fewer than the 125 of Modbus
----@field policy? string
+---@field policy? string # of those that name none: "default" if left out
 ---@field timeout? neap.duration # of a read, with its time in the bus's queue: 10s if left out
 
 ---@alias neap.modbus_table
@@ -185,17 +198,17 @@ function counter_methods:set(value) end
 ---@field type? neap.type
 ---@field label? string
 ---@field unit? string
----@field policy? string # for what :set() reports
+---@field policy? string # for what :set() reports: "default" if left out
 ---@field default? neap.value # before somebody writes it; without it there is no value then
 ---@field min? number
 ---@field max? number
 --- Refuses by error(), false, or nil, "why"; the old value stays then. May wait.
 ---@field write? fun(new: neap.value, old: neap.value?): boolean?, string?
 ---@field read? fun(): neap.value?, string? # where the value really lives, also after a write
---- "write": the handler runs when the agent starts, with old = nil; "none" if left out.
+--- "write": the handler runs when the agent starts, with old = nil. "none" if left out.
 ---@field at_start? "none"|"write"
 ---@field timeout? neap.duration # of read and of write: 10s if left out
----@field ttl? neap.duration # a task that is older is refused: never if left out
+---@field ttl? neap.duration # a task that is older is refused; without it none is
 
 --- Declares a setting: the server may write it, and it survives a restart. A kept value that does
 --- not fit any more falls back to the default, with a warning.
@@ -218,18 +231,22 @@ function asset_methods:setting(name, options) end
 ---@field params? table<string, neap.param> # by name
 ---@field timeout? neap.duration # of run: 30s if left out
 ---@field ttl? neap.duration # an order that is older is refused: 10m if left out
----@field repeatable? boolean # may run again when a crash interrupted it; false if left out
+---@field repeatable? boolean # may run again when a crash interrupted it: false if left out
 
 --- Declares a command that the server can start.
 ---@param name string
 ---@param options neap.command_options
 function asset_methods:command(name, options) end
 
---- Sends a value of a variable that is declared in this script. Under a durable policy it returns
---- when the value is safe on disk. Raises what is wrong with the value.
+---@class neap.push_options
+---@field time? number # when it was measured, in seconds since 1970; without it now
+
+--- Sends a value of a variable that is declared in this script, or a list of values:
+--- {{"rpm", 900}, {"load", 0.5, time = t}}. Under a durable policy it returns when all is safe on
+--- disk. Raises what is wrong with the value.
 ---@param name string
 ---@param value neap.value
----@param options? { time?: number } time: when measured, in seconds since 1970; now if not given
+---@param options? neap.push_options
 ---@overload fun(self: neap.asset, list: { [1]: string, [2]: neap.value, time?: number }[])
 function asset_methods:push(name, value, options) end
 
@@ -247,14 +264,15 @@ function setting_methods:set(value) end
 -- ---------------------------------------------------------------- policies
 
 ---@class neap.policy_fields
----@field flush? neap.duration|"now" # a batch leaves so long after its first sample: 30s
----@field jitter? neap.duration # up to this is added at random, to spread a fleet: 0
----@field max_samples? integer # a batch of so many leaves at once: 500
----@field priority? "high"|"normal"|"low" # "normal"
----@field durable? boolean # push returns when it is on disk: false
----@field limit? string|integer # of the queue, in bytes or as "2MB": 8MB
----@field full? "drop_oldest"|"drop_newest"|"thin" # what happens at the limit: "drop_oldest"
----@field encoding? "json"|"ts"|"tsz" # of the bodies: "json"; time series in CBOR, with zlib
+---@field flush? neap.duration|"now" # a batch leaves so long after its first: 30s if left out
+---@field jitter? neap.duration # up to this is added at random, to spread a fleet: 0s if left out
+---@field max_samples? integer # a batch of so many leaves at once: 500 if left out
+---@field priority? "high"|"normal"|"low" # what leaves first: "normal" if left out
+---@field durable? boolean # push returns when it is on disk: false if left out
+---@field limit? string|integer # of the queue, in bytes or as "2MB": 8MB if left out
+---@field full? "drop_oldest"|"drop_newest"|"thin" # at the limit: "drop_oldest" if left out
+--- Of the bodies; ts: time series in CBOR, tsz: the same with zlib. "json" if left out.
+---@field encoding? "json"|"ts"|"tsz"
 
 --- Declares a policy: a queue, and when it is sent. Policies are the agent's: two scripts that
 --- declare the same one must agree. neap.yaml overrides each field. "default" is there already.
@@ -268,10 +286,16 @@ function policy(name, fields) end
 --- Runs a function each period, the first time one period after the start. It does not overlap
 --- itself; a time that is missed is skipped.
 ---@param period neap.period
----@param name string for the log; the line if left out
+---@param name? string for the log; without it the line
 ---@param run fun()
 ---@overload fun(period: neap.period, run: fun())
 function every(period, name, run) end
+
+---@class neap.cron_options
+--- "local" (the device's), "UTC", a name such as "Europe/Paris", or a rule such as
+--- "CET-1CEST,M3.5.0,M10.5.0/3": "local" if left out.
+---@field zone? string
+---@field jitter? neap.duration # up to this much later, at random, to spread a fleet
 
 --- Runs a function by the calendar: minute, hour, day of the month, month, day of the week; each
 --- "*", a number, a range, a list, with a step, or a name: "0 3 * * *", "*/15 8-17 * * mon-fri". If
@@ -281,12 +305,10 @@ function every(period, name, run) end
 --- back, a time that comes twice runs once (but with "*" hours, in each real hour). It does not
 --- overlap itself.
 ---@param times string
----@param name string for the log; the line if left out
+---@param name? string for the log; without it the line
 ---@param run fun()
----@param options? { zone?: string, jitter?: neap.duration } zone: "local" (the device's, if left
---- out), "UTC", a name such as "Europe/Paris", or a rule such as "CET-1CEST,M3.5.0,M10.5.0/3";
---- jitter: up to this much later, at random, to spread a fleet
----@overload fun(times: string, run: fun(), options?: { zone?: string, jitter?: neap.duration })
+---@param options? neap.cron_options
+---@overload fun(times: string, run: fun(), options?: neap.cron_options)
 function cron(times, name, run, options) end
 
 --- Which limit a rule has: one of above, below and is.
@@ -295,11 +317,11 @@ function cron(times, name, run, options) end
 ---@field above? number|neap.setting # raised by values above it, cleared by others
 ---@field below? number|neap.setting
 ---@field is? neap.value # raised by this value, cleared by others
----@field hysteresis? number|neap.setting # of above and below: back is so much on the other side: 0
----@field hold? neap.duration # raised only if it is beyond the limit for so long: 0
+---@field hysteresis? number|neap.setting # of above and below: back is so much on the other side
+---@field hold? neap.duration # raised only if it is beyond the limit for so long
 ---@field raise? fun(value: neap.value, time: number) # one of them at least; may wait
 ---@field clear? fun(value: neap.value, time: number)
----@field name? string # for messages and reloads: the path and the kind of limit if left out
+---@field name? string # for messages and reloads; without it the path and the kind of limit
 
 --- Runs a function when a variable goes beyond a limit, and one when it is back. Each value counts
 --- that is read or pushed, sent or not. A failed read changes nothing. A reload keeps what is
@@ -324,25 +346,27 @@ function rule_methods:raised() end
 ---| "reload" # this script is about to be replaced; its successor gets "start"
 ---| "full" # a queue is at its limit
 
---- Runs a function at an event. Several for one event run side by side.
----@param event neap.event
+--- Runs a function at an event. Several for one event run side by side. With "install" it runs when
+--- the server sends software to install, as one task: in one script for the device, and no more. It
+--- gets a neap.software, refuses like a command, and is not run again after a crash.
+---@param event neap.event|"install"
 ---@param run fun(reason?: string)
-function on(event, run) end
+---@param options? neap.install_options of "install" only
+---@overload fun(event: "install", run: neap.installer, options?: neap.install_options)
+function on(event, run, options) end
 
 ---@class neap.software
 ---@field type string
 ---@field revision string
 ---@field url string
 
---- Runs a function when the server sends software to install, as one task: a script for the device,
---- and no more. It refuses like a command, and is not run again after a crash.
----@param event "install"
----@param run fun(software: neap.software): boolean?, string?
----@param options? { timeout?: neap.duration } # of run: 30m if left out
-function on(event, run, options) end
+---@alias neap.installer fun(software: neap.software): boolean?, string?
+
+---@class neap.install_options
+---@field timeout? neap.duration # of run: 30m if left out
 
 --- Waits. In handlers only, not while the script loads.
----@param duration neap.duration
+---@param duration neap.duration a number of seconds, or text such as "250ms" or "5m"
 function sleep(duration) end
 
 --- Calls a function; if it fails: nil, the message without a place, and a code such as "ENOENT" or
@@ -381,6 +405,7 @@ function file.write(path, text) end
 ---@param text string|number
 function file.append(path, text) end
 
+--- Is there anything of that name?
 ---@param path string
 ---@return boolean
 function file.exists(path) end
@@ -390,7 +415,7 @@ function file.exists(path) end
 ---@field size integer
 ---@field time number # of the last change, in seconds since 1970
 
---- nil if nothing is there.
+--- What is there; nil if nothing is.
 ---@param path string
 ---@return neap.stat?
 function file.stat(path) end
@@ -400,7 +425,7 @@ function file.stat(path) end
 ---@return string[]
 function file.list(path) end
 
---- A file, or an empty folder.
+--- Removes a file, or an empty folder.
 ---@param path string
 function file.remove(path) end
 
@@ -409,18 +434,21 @@ function file.remove(path) end
 ---@param to string
 function file.rename(from, to) end
 
+---@class neap.watch_options
+---@field quiet? neap.duration # many changes are one until none came for so long: 200ms if left out
+
 --- Calls run(path) when a file is changed, made, replaced or removed; of a folder, with a slash at
---- the end of its name, when anything in it is. Many changes at once are one: it waits until there
---- has been none for the time of `quiet`, "200ms" if left out. Begins when the script starts.
+--- the end of its name, when anything in it is. Begins when the script starts.
 ---@param path string
 ---@param run fun(path: string)
----@param options? { quiet?: neap.duration }
+---@param options? neap.watch_options
 ---@return neap.watch
 function file.watch(path, run, options) end
 
 ---@class neap.watch
 local watch_methods = {}
 
+--- Ends it.
 function watch_methods:close() end
 
 --- Digital inputs and outputs, by the kernel's character device. A line has the name that the board
@@ -429,10 +457,10 @@ function watch_methods:close() end
 gpio = {}
 
 ---@class neap.input_options
----@field edge? "rising"|"falling"|"both" # what run is called at: "both"
----@field debounce? neap.duration # the line has to be at rest for so long: 0
----@field active_low? boolean # on is the low level: false
----@field bias? "as is"|"up"|"down"|"off" # the pull resistor: "as is"
+---@field edge? "rising"|"falling"|"both" # what run is called at: "both" if left out
+---@field debounce? neap.duration # the line has to be at rest for so long
+---@field active_low? boolean # on is the low level: false if left out
+---@field bias? "as is"|"up"|"down"|"off" # the pull resistor: "as is" if left out
 --- Called at each edge, in order, one after the other: the level after it, its time by the kernel,
 --- in seconds since 1970, and how many edges it stands for (above 1 if there were more than the
 --- kernel had room for).
@@ -448,6 +476,7 @@ function gpio.input(name, options) end
 ---@class neap.input
 local input_methods = {}
 
+--- The level now.
 ---@return boolean
 function input_methods:get() end
 
@@ -455,17 +484,22 @@ function input_methods:get() end
 ---@return integer
 function input_methods:count() end
 
+--- Gives the line back; so do the end of a close variable and of the script.
 function input_methods:close() end
+
+---@class neap.output_options
+---@field active_low? boolean # on is the low level: false if left out
 
 --- An output, which is taken when it is first set.
 ---@param name string
----@param options? { active_low?: boolean }
+---@param options? neap.output_options
 ---@return neap.output
 function gpio.output(name, options) end
 
 ---@class neap.output
 local output_methods = {}
 
+--- Sets the level.
 ---@param on boolean
 function output_methods:set(on) end
 
@@ -473,24 +507,26 @@ function output_methods:set(on) end
 ---@return boolean?
 function output_methods:get() end
 
+--- Gives the line back.
 function output_methods:close() end
 
 ---@class neap.serial_options
 ---@field port string # the path of the device
----@field speed? integer # 9600
----@field data? integer # bits: 8
----@field parity? "none"|"even"|"odd" # "none"
----@field stop? integer # bits: 1
----@field flow? "none"|"rts/cts"|"xon/xoff" # "none"
----@field rs485? boolean # the driver switches the transmitter: false
----@field timeout? neap.duration # of each exchange, without its time in the port's queue: 1s
+---@field speed? integer # 9600 if left out
+---@field data? integer # bits: 8 if left out
+---@field parity? "none"|"even"|"odd" # "none" if left out
+---@field stop? integer # bits: 1 if left out
+---@field flow? "none"|"rts/cts"|"xon/xoff" # "none" if left out
+---@field rs485? boolean # the driver switches the transmitter: false if left out
+--- Of each exchange, without its time in the port's queue: 1s if left out.
+---@field timeout? neap.duration
 
 --- How an answer ends; at least one of the first three.
 ---@class neap.read_options
 ---@field ends? string|string[] # with this, or one of up to four; the answer includes it
 ---@field count? integer # after so many bytes
 ---@field gap? neap.duration # when nothing more has come for so long
----@field timeout? neap.duration # the port's if left out
+---@field timeout? neap.duration # without it the port's
 
 --- Serial lines. All wait and raise with the device and the reason: "ETIMEDOUT" if no answer came.
 ---@class neap.serial
@@ -505,9 +541,11 @@ function serial.open(options) end
 ---@class neap.serial_line
 local line_methods = {}
 
+--- Writes, and waits until it is out.
 ---@param text string
 function line_methods:write(text) end
 
+--- Reads an answer, with what came in before.
 ---@param options neap.read_options
 ---@return string
 function line_methods:read(options) end
@@ -518,6 +556,7 @@ function line_methods:read(options) end
 ---@return string
 function line_methods:transact(text, options) end
 
+--- Gives the line back; so do the end of a close variable and of the script.
 function line_methods:close() end
 
 --- Modbus. A unit that does not answer three times running is left alone for a growing time, up to
@@ -525,13 +564,18 @@ function line_methods:close() end
 ---@class neap.modbus
 modbus = {}
 
---- Modbus RTU on a serial line. timeout: of one query, 1s.
+--- Modbus RTU on a serial line; the timeout is that of one query.
 ---@param options neap.serial_options
 ---@return neap.modbus_bus
 function modbus.rtu(options) end
 
+---@class neap.modbus_tcp_options
+---@field host string # a name or an address
+---@field port? integer # 502 if left out
+---@field timeout? neap.duration # of one query: 1s if left out
+
 --- Modbus TCP.
----@param options { host: string, port?: integer, timeout?: neap.duration } port: 502; timeout: 1s
+---@param options neap.modbus_tcp_options
 ---@return neap.modbus_bus
 function modbus.tcp(options) end
 
@@ -566,6 +610,7 @@ function bus_methods:holding(unit, reg, count) end
 ---@return integer[]
 function bus_methods:input(unit, reg, count) end
 
+--- Coils.
 ---@param unit integer
 ---@param reg integer
 ---@param count? integer
@@ -579,34 +624,45 @@ function bus_methods:coils(unit, reg, count) end
 ---@return boolean[]
 function bus_methods:inputs(unit, reg, count) end
 
+--- Writes a holding register.
 ---@param unit integer
 ---@param reg integer
 ---@param value integer -32768 to 65535
 function bus_methods:write_register(unit, reg, value) end
 
+--- Writes several, in one query.
 ---@param unit integer
 ---@param reg integer
 ---@param values integer[]
 function bus_methods:write_registers(unit, reg, values) end
 
+--- Writes a coil.
 ---@param unit integer
 ---@param reg integer
 ---@param on boolean
 function bus_methods:write_coil(unit, reg, on) end
 
+--- Writes several, in one query.
 ---@param unit integer
 ---@param reg integer
 ---@param values boolean[]
 function bus_methods:write_coils(unit, reg, values) end
 
+--- Gives the bus back; so do the end of a close variable and of the script.
 function bus_methods:close() end
 
 --- TCP connections, to others only. All wait and raise with the peer and the reason.
 ---@class neap.tcp
 tcp = {}
 
---- timeout: to connect (with the look-up of the name), and for each write and read: 10s.
----@param options { host: string, port: integer, timeout?: neap.duration }
+---@class neap.tcp_options
+---@field host string # a name or an address
+---@field port integer
+--- To connect (with the look-up of the name), and for each write and read: 10s if left out.
+---@field timeout? neap.duration
+
+--- Connects.
+---@param options neap.tcp_options
 ---@return neap.connection
 function tcp.connect(options) end
 
@@ -623,13 +679,16 @@ function connection_methods:write(text) end
 ---@class neap.tcp_read_options
 ---@field count? integer # so many bytes
 ---@field ends? string|string[] # up to this, or one of up to four; the answer includes it
----@field limit? string|integer # the most that is waited for without an end: "64KB", "1MB" at most
----@field timeout? neap.duration # the connection's if left out
+--- The most that is waited for without an end: 64KB if left out, 1MB at most.
+---@field limit? string|integer
+---@field timeout? neap.duration # without it the connection's
 
+--- Reads what the options say.
 ---@param options? neap.tcp_read_options
 ---@return string?
 function connection_methods:read(options) end
 
+--- Closes the connection.
 function connection_methods:close() end
 
 --- UDP. A socket with a peer (host, port) sends to it and receives from it alone. One that listens
@@ -642,9 +701,10 @@ udp = {}
 ---@field host? string
 ---@field port? integer
 ---@field listen? integer
----@field address? string # to listen at: "127.0.0.1"
----@field timeout? neap.duration # of a receive, and of the look-up of the name: 10s
+---@field address? string # to listen at; without it 127.0.0.1
+---@field timeout? neap.duration # of a receive, and of the look-up of the name: 10s if left out
 
+--- Opens a socket.
 ---@param options neap.udp_options
 ---@return neap.socket
 function udp.open(options) end
@@ -658,8 +718,11 @@ local socket_methods = {}
 ---@param port? integer
 function socket_methods:send(text, address, port) end
 
+---@class neap.receive_options
+---@field timeout? neap.duration # without it the socket's
+
 --- One datagram, and who sent it.
----@param options? { timeout?: neap.duration } the socket's if left out
+---@param options? neap.receive_options
 ---@return string text, string address, integer port
 function socket_methods:receive(options) end
 
@@ -667,6 +730,7 @@ function socket_methods:receive(options) end
 ---@return integer?
 function socket_methods:port() end
 
+--- Closes the socket.
 function socket_methods:close() end
 
 --- What a program did. One of status and signal is nil.
@@ -679,11 +743,12 @@ function socket_methods:close() end
 ---@class neap.exec_options
 ---@field timeout? neap.duration # 10s if left out
 ---@field input? string # for its standard input, which is empty without it
----@field limit? string|integer # of each output: "64KB" if left out
+---@field limit? string|integer # of each output: 64KB if left out
 --- More of its environment. It has PATH, HOME and TZ of the agent's, LC_ALL=C, and nothing else.
 ---@field env? table<string, string|number>
----@field cwd? string # the folder that it runs in: / if left out
----@field check? boolean # false: its exit status or signal is not looked at
+---@field cwd? string # the folder that it runs in; without it /
+--- false: its exit status or signal is not looked at; true if left out.
+---@field check? boolean
 
 --- The program, its arguments, and the options, in one table.
 ---@class neap.exec_list: neap.exec_options
@@ -713,36 +778,39 @@ http = {}
 
 ---@class neap.http_options
 ---@field headers? table<string, string|number>
----@field type? string # the Content-Type of the body: "text/plain; charset=utf-8"
+---@field type? string # the Content-Type of the body; without it text/plain in UTF-8
 ---@field user? string # for HTTP's basic authentication
 ---@field password? string
----@field timeout? neap.duration # of the whole: 30s
----@field limit? string|integer # of the answer's body: "64KB"; into a file, "16MB"
----@field to? string # the path of a file that the body goes to; it is replaced when all is there
+---@field timeout? neap.duration # of the whole: 30s if left out
+---@field limit? string|integer # of the answer's body; without it 64KB, into a file 16MB
+---@field to? string # a file that the body goes to; it is replaced as a whole, in the end
 ---@field ca? string # a file with the certificates that are trusted instead of the device's own
----@field check? boolean # false: any status is an answer
+---@field check? boolean # false: any status is an answer; true if left out
 
 ---@class neap.http_request: neap.http_options
 ---@field url string
----@field method? string # "GET"; "POST" if there is a body
+---@field method? string # without it "GET", or "POST" if there is a body
 ---@field body? string
 
 ---@class neap.http_answer
 ---@field status integer
----@field headers table<string, string> # names in lower case; what came twice, with a comma
+---@field headers table<string, string> # the names in lower case; what came twice with a comma
 ---@field body? string # nil if it went to a file
 
+--- Gets what is there.
 ---@param url string
 ---@param options? neap.http_options
 ---@return neap.http_answer
 function http.get(url, options) end
 
+--- Sends a body.
 ---@param url string
 ---@param body string
 ---@param options? neap.http_options
 ---@return neap.http_answer
 function http.post(url, body, options) end
 
+--- Any method.
 ---@param options neap.http_request
 ---@return neap.http_answer
 function http.request(options) end
@@ -762,12 +830,15 @@ function uptime() end
 ---@class neap.log
 log = {}
 
+--- For what needs somebody.
 ---@param ... any
 function log.error(...) end
 
+--- For what is not as it should be.
 ---@param ... any
 function log.warn(...) end
 
+--- For what is good to know.
 ---@param ... any
 function log.info(...) end
 
@@ -783,6 +854,9 @@ function log.debug(...) end
 ---@return T
 function params(defaults) end
 
+---@class neap.state_options
+---@field save? neap.duration # so much may be lost: 10m if left out
+
 --- Keeps values over reload and restart. Each name gets its default or, from then on, what was
 --- kept. Numbers, texts, true, false and tables of them, whose keys are texts or 1 to n; 64KB in
 --- all for a script. Names are fixed: an unknown one is an error; nil is, too (use false). Written
@@ -791,13 +865,14 @@ function params(defaults) end
 --- wears the flash.
 ---@generic T: table
 ---@param defaults T
----@param options? { save?: neap.duration } save: so much may be lost: 10m
+---@param options? neap.state_options
 ---@return T|neap.kept
 function state(defaults, options) end
 
 ---@class neap.kept
 local kept_methods = {}
 
+--- Writes the state now, and waits until it is safe.
 function kept_methods:save() end
 
 --- The agent that runs the script.
@@ -813,12 +888,15 @@ function agent.status() end
 --- JSON, with the conventions of lua-cjson: cjson.null stands for null, an empty table is {}, a
 --- table whose keys are 1 to n is a list. Whole numbers stay whole and exact. Errors are raised.
 ---@class neap.cjson
+---@field null any # what null in JSON is here
 cjson = {}
 
+--- The JSON text of a value.
 ---@param value any
 ---@return string
 function cjson.encode(value) end
 
+--- The value of a JSON text.
 ---@param text string
 ---@return any
 function cjson.decode(text) end

@@ -5,7 +5,9 @@ local check = import("check")
 local line = import("line")
 local registers = import("registers")
 
-local tcp_kinds = { host = "string", port = "integer", timeout = "duration" }
+local tcp_kinds = check.kinds("neap.modbus_tcp_options", {
+	host = "string", port = "integer = 502", timeout = "duration = 1s",
+})
 
 local own = line.own
 local methods = {}
@@ -61,7 +63,7 @@ writer("write_registers", "holding", 123, word, true)
 writer("write_coil", "coils", 1, bit, false)
 writer("write_coils", "coils", 1968, bit, true)
 
-local new = line.maker("modbus", "the Modbus", methods)
+local new = line.maker("modbus", "neap.modbus_bus", "the Modbus", methods)
 
 return check.closed("modbus", {
 	rtu = function(options)
@@ -74,9 +76,9 @@ return check.closed("modbus", {
 		if (options.host or "") == "" then
 			core.fail("modbus.tcp: it needs host, a name or an address")
 		end
-		local port = check.whole("modbus.tcp: port", options.port or 502, 1, 65535)
+		local port = check.whole("modbus.tcp: port", options.port, 1, 65535)
 		local handle = core.bus.open("tcp", options.host, port, 0, 0, 0, nil, nil, false)
-		return new(handle, ("%s:%d"):format(options.host, port), options.timeout or 1000)
+		return new(handle, ("%s:%d"):format(options.host, port), options.timeout)
 	end,
 	decode = registers.decode,
 	encode = registers.encode,

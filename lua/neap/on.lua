@@ -4,8 +4,10 @@ local check = import("check")
 local handlers = import("job")
 local refusal = import("refusal")
 
+local kinds = check.kinds("neap.install_options", { timeout = "duration = 30m" })
+
 local function install(run, options)
-	local timeout = check.fields('on "install"', options, { timeout = "duration" }).timeout or 1800000
+	local timeout = check.fields('on "install"', options, kinds).timeout
 	handlers[core.installer()] = {
 		install = function(job, software)
 			local _ <close> = job

@@ -9,7 +9,7 @@ point.all = points
 
 -- Declares a variable: spec is core.declare's, fields are those of its report, or nil.
 function point.declare(spec, fields)
-	spec.kind, spec.policy = "variable", spec.policy or "default"
+	spec.kind = "variable"
 	local self = { path = spec.path, type = spec.type }
 	points[spec.path] = self
 	if fields and fields.window ~= nil then

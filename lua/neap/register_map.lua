@@ -7,17 +7,16 @@ local registers = import("registers")
 local bits_only = { coils = true, inputs = true }
 local whole_types = { u16 = true, s16 = true, s32 = true }
 
-local variable_kinds = {
-	reg = "integer", table = "string", type = "string", label = "string", unit = "string",
+local tables = "holding|input|coils|inputs"
+local variable_kinds = check.kinds("neap.register_variable", {
+	reg = "integer", table = tables, type = "string", label = "string", unit = "string",
 	policy = "string", report = "table", factor = "number",
-}
-for name, kind in pairs(registers.kinds) do
-	variable_kinds[name] = kind
-end
-local map_kinds = {
-	bus = "any", unit = "integer", every = "any", timeout = "duration", policy = "string",
-	words = "string", table = "string", gap = "integer", max = "integer", variables = "table",
-}
+}, registers.kinds)
+local map_kinds = check.kinds("neap.modbus_options", {
+	bus = "any", unit = "integer", every = "any", timeout = "duration = 10s",
+	policy = "string = default", words = "big|little = big", table = tables .. " = holding",
+	gap = "integer = 0", max = "integer", variables = "table",
+})
 
 local function type_of(entry, fields)
 	if fields.type then
@@ -26,20 +25,20 @@ local function type_of(entry, fields)
 		return "boolean"
 	elseif fields.as == "string" then
 		return "string"
-	elseif fields.as == "bits" or whole_types[fields.as or "u16"] and not fields.scale and
-		not fields.offset then
+	elseif fields.as == "bits" or whole_types[fields.as] and fields.scale == 1 and
+		fields.offset == 0 then
 		return "int"
 	end
 	return "double"
 end
 
 -- One variable of a map: where it is, what it means, and what the asset knows of it.
-local function entry_of(what, name, fields, map)
+local function entry_of(what, name, given, map)
 	what = ("%s: %s"):format(what, name)
-	fields = check.fields(what, fields, variable_kinds)
+	local fields = check.fields(what, given, variable_kinds)
 	local entry = {
 		name = name,
-		table = check.choice(what .. ": table", fields.table or map.table, registers.max),
+		table = fields.table or map.table,
 		address = check.whole(what .. ": reg", fields.reg, 0, 65535),
 		count = 1,
 	}
@@ -47,8 +46,8 @@ local function entry_of(what, name, fields, map)
 		fields.words = fields.words or map.words
 		entry.format, entry.count = registers.format(what, fields)
 	else
-		for field in pairs(registers.kinds) do
-			if fields[field] ~= nil then
+		for field in pairs(registers.kinds.kinds) do
+			if given[field] ~= nil then
 				core.fail("%s: %s is for registers, not for %s", what, field, entry.table)
 			end
 		end
@@ -62,14 +61,14 @@ end
 
 -- -> list of entries for each table
 local function entries_of(what, map)
-	local tables = {}
+	local entries = {}
 	for name, fields in pairs(map.variables) do
 		check.value(what .. ": the name of a variable", name, "string")
 		local entry = entry_of(what, name, fields, map)
-		tables[entry.table] = tables[entry.table] or {}
-		table.insert(tables[entry.table], entry)
+		entries[entry.table] = entries[entry.table] or {}
+		table.insert(entries[entry.table], entry)
 	end
-	return tables
+	return entries
 end
 
 -- Values that are not there (a meter's NaN for a phase that it does not have) are left out; told
@@ -140,12 +139,11 @@ return function(asset, id, options)
 		core.fail("%s: it needs variables, a table of their names and registers", what)
 	end
 	check.whole(what .. ": unit", map.unit, 0, 255)
-	map.gap = check.whole(what .. ": gap", map.gap or 0, 0, 125)
-	map.table = check.choice(what .. ": table", map.table or "holding", registers.max)
-	local tables = entries_of(what, map)
-	for _, name in ipairs({ "holding", "input", "coils", "inputs" }) do
-		if tables[name] then
-			add_table(asset, id, what, map, name, tables[name])
+	check.whole(what .. ": gap", map.gap, 0, 125)
+	local entries = entries_of(what, map)
+	for name in tables:gmatch("%a+") do
+		if entries[name] then
+			add_table(asset, id, what, map, name, entries[name])
 		end
 	end
 end

@@ -7,19 +7,16 @@ local registers = {}
 registers.max = { holding = 125, input = 125, coils = 2000, inputs = 2000 }
 
 -- The fields of a format.
-registers.kinds = {
-	as = "string", words = "string", bit = "integer", bits = "integer", registers = "integer",
-	scale = "number", offset = "number",
-}
-
-local orders = { big = true, little = true }
+registers.kinds = check.kinds("neap.register_format", {
+	as = "u16|s16|u32|s32|u64|s64|f32|f64|bits|string = u16", words = "big|little", bit = "integer",
+	bits = "integer", registers = "integer", scale = "number = 1", offset = "number = 0",
+})
 
 -- -> the format, how many registers it takes
 function registers.format(what, fields)
-	local words = check.choice(what .. ": words", fields.words or "big", orders)
-	local format, count = core.registers.format(fields.as or "u16", words == "little",
+	local format, count = core.registers.format(fields.as, fields.words == "little",
 		fields.bit or 0, fields.bits or (fields.bit and 1 or 0), fields.registers or 0,
-		fields.scale or 1, fields.offset or 0)
+		fields.scale, fields.offset)
 	return format or core.fail("%s: %s", what, count), count
 end
 

@@ -7,7 +7,9 @@ local report = {}
 carry.kind("report", { "last", "sent" })
 
 -- window and values are not here: a window stands alone (window.lua)
-local kinds = { change = "any", heartbeat = "duration", min_gap = "duration" }
+local kinds = check.kinds("neap.report", {
+	change = "any", heartbeat = "duration", min_gap = "duration",
+})
 
 -- "5%" -> 0.05
 local function share(text)

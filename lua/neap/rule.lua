@@ -8,10 +8,10 @@ local points = import("point")
 
 local WAITING_MAX = 8
 
-local kinds = {
+local kinds = check.kinds("neap.rule_options", {
 	name = "string", variable = "string", above = "any", below = "any", is = "any",
 	hysteresis = "any", hold = "duration", raise = "function", clear = "function",
-}
+})
 
 -- -> is the value beyond the limit? is it back? Neither within the hysteresis.
 local tests = {
@@ -152,7 +152,7 @@ local function check_types(what, kind, options, point)
 	end
 end
 
-local objects = check.object({
+local objects = check.object("neap.rule", {
 	-- rule:raised() -> is the value beyond the limit?
 	raised = function(object)
 		return own[object].raised

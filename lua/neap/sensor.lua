@@ -185,7 +185,7 @@ end
 -- and the list of names.
 function sensor.new(what, options, list, names)
 	local self = setmetatable({
-		what = what, read = options.read, timeout = options.timeout or 10000, points = list,
+		what = what, read = options.read, timeout = options.timeout, points = list,
 		names = names, fails = 0, skip = 0, running = false, jobs = {},
 	}, run_meta)
 	carry.add("sensor", what, self)

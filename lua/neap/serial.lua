@@ -3,7 +3,9 @@ local core, import = ...
 local check = import("check")
 local line = import("line")
 
-local read_kinds = { ends = "any", count = "integer", gap = "duration", timeout = "duration" }
+local read_kinds = check.kinds("neap.read_options", {
+	ends = "any", count = "integer", gap = "duration", timeout = "duration",
+})
 local COUNT_MAX = 65536
 
 local own = line.own
@@ -37,7 +39,7 @@ function methods.transact(object, text, options)
 	return exchange("serial:transact", object, text, options, true)
 end
 
-local new = line.maker("serial", "the serial line", methods)
+local new = line.maker("serial", "neap.serial_line", "the serial line", methods)
 
 return check.closed("serial", {
 	open = function(options)

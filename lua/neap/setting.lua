@@ -6,13 +6,12 @@ local handlers = import("job")
 local period = import("period")
 local refusal = import("refusal")
 
-local kinds = {
-	type = "string", label = "string", unit = "string", policy = "string",
+local kinds = check.kinds("neap.setting_options", {
+	type = "string", label = "string", unit = "string", policy = "string = default",
 	default = "any", min = "number", max = "number",
-	read = "function", write = "function", at_start = "string", timeout = "duration",
+	read = "function", write = "function", at_start = "none|write = none", timeout = "duration = 10s",
 	ttl = "duration",
-}
-local starts = { none = true, write = true }
+})
 
 -- The value where it really lives; the one we know where that cannot be told.
 local function read_back(self)
@@ -163,7 +162,7 @@ function methods.set(object, value)
 	end
 end
 
-local meta = check.object(methods, function(object)
+local meta = check.object("neap.setting", methods, function(object)
 	return "the setting " .. own[object].path
 end)
 
@@ -171,20 +170,17 @@ end)
 return function(path, options, parallel)
 	local what = "setting " .. path
 	options = check.fields(what, options, kinds)
-	if options.at_start and not starts[options.at_start] then
-		core.fail('%s: at_start must be "none" or "write", not "%s"', what, options.at_start)
-	elseif options.at_start == "write" and not options.write then
+	if options.at_start == "write" and not options.write then
 		core.fail('%s: at_start = "write" needs a write handler', what)
 	end
-	local timeout = options.timeout or 10000
 	local self = setmetatable({
-		path = path, read = options.read, write = options.write, timeout = timeout, queue = {},
+		path = path, read = options.read, write = options.write, timeout = options.timeout, queue = {},
 		followers = {},
 	}, turn_meta)
 	self.handle = core.declare({
 		kind = "setting", path = path, type = options.type, label = options.label,
-		unit = options.unit, policy = options.policy or "default", min = options.min,
-		max = options.max, default = options.default, readable = true, timeout = timeout,
+		unit = options.unit, policy = options.policy, min = options.min,
+		max = options.max, default = options.default, readable = true, timeout = options.timeout,
 		ttl = options.ttl, parallel = parallel,
 	})
 	local default = options.default

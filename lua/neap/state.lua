@@ -4,7 +4,7 @@ local check = import("check")
 local kept = import("kept")
 local plain = import("plain")
 
-local SAVE = 600000
+local kinds = check.kinds("neap.state_options", { save = "duration = 10m" })
 
 local own = setmetatable({}, { __mode = "k" }) -- the object -> values by name
 local taken = {} -- name -> the line that declared it
@@ -103,7 +103,7 @@ local meta = {
 
 return function(defaults, options)
 	check.argument("state", 1, defaults, "table")
-	options = check.fields("state", options, { save = "duration" })
+	options = check.fields("state", options, kinds)
 	local values = {}
 	for name, default in pairs(defaults) do
 		if type(name) ~= "string" then
@@ -114,7 +114,7 @@ return function(defaults, options)
 		values[name] = default
 	end
 	for name in pairs(defaults) do
-		add(values, name, options.save or SAVE)
+		add(values, name, options.save)
 	end
 	local object = setmetatable({}, meta)
 	own[object] = values

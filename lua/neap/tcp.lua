@@ -3,8 +3,12 @@ local core, import = ...
 local check = import("check")
 local net = import("net")
 
-local kinds = { host = "string", port = "integer", timeout = "duration" }
-local read_kinds = { ends = "any", count = "integer", limit = "size", timeout = "duration" }
+local kinds = check.kinds("neap.tcp_options", {
+	host = "string", port = "integer", timeout = "duration = 10s",
+})
+local read_kinds = check.kinds("neap.tcp_read_options", {
+	ends = "any", count = "integer", limit = "size = 64KB", timeout = "duration",
+})
 local SIZE_MAX = 1048576
 
 -- What scripts hold -> handle, name, timeout.
@@ -22,7 +26,7 @@ end
 function methods.read(object, options)
 	local self = own[object]
 	options = check.fields("tcp:read", options, read_kinds)
-	local limit = options.limit or 65536
+	local limit = options.limit
 	if options.count then
 		check.whole("tcp:read: count", options.count, 1, SIZE_MAX)
 		limit = SIZE_MAX
@@ -35,7 +39,7 @@ function methods.close(object)
 	core.tcp.close(own[object].handle)
 end
 
-local meta = check.object(methods, function(object)
+local meta = check.object("neap.connection", methods, function(object)
 	return "the connection " .. own[object].name
 end)
 meta.__close = methods.close
@@ -43,12 +47,11 @@ meta.__close = methods.close
 return check.closed("tcp", {
 	connect = function(options)
 		options = check.fields("tcp.connect", options, kinds)
-		local timeout = options.timeout or 10000
 		local name = net.name("tcp.connect", options.host, options.port)
 		local object = setmetatable({}, meta)
 		own[object] = {
-			handle = core.tcp.connect(name, options.host, options.port, timeout),
-			name = name, timeout = timeout,
+			handle = core.tcp.connect(name, options.host, options.port, options.timeout),
+			name = name, timeout = options.timeout,
 		}
 		return object
 	end,

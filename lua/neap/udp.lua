@@ -4,9 +4,11 @@ local core, import = ...
 local check = import("check")
 local net = import("net")
 
-local kinds = {
-	host = "string", port = "integer", listen = "integer", address = "string", timeout = "duration",
-}
+local kinds = check.kinds("neap.udp_options", {
+	host = "string", port = "integer", listen = "integer", address = "string",
+	timeout = "duration = 10s",
+})
+local receive_kinds = check.kinds("neap.receive_options", { timeout = "duration" })
 
 -- What scripts hold -> handle, name, timeout, port (where it listens; nil: it has a peer).
 local own = setmetatable({}, { __mode = "k" })
@@ -26,7 +28,7 @@ end
 
 function methods.receive(object, options)
 	local self = own[object]
-	options = check.fields("udp:receive", options, { timeout = "duration" })
+	options = check.fields("udp:receive", options, receive_kinds)
 	return core.udp.receive(self.handle, options.timeout or self.timeout)
 end
 
@@ -38,13 +40,13 @@ function methods.close(object)
 	core.udp.close(own[object].handle)
 end
 
-local meta = check.object(methods, function(object)
+local meta = check.object("neap.socket", methods, function(object)
 	return "the socket " .. own[object].name
 end)
 meta.__close = methods.close
 
 local function open(options)
-	local self = { timeout = options.timeout or 10000 }
+	local self = { timeout = options.timeout }
 	if options.listen then
 		local address = options.address or "127.0.0.1"
 		check.whole("udp.open: listen", options.listen, 0, 65535)

@@ -3,7 +3,9 @@ local core, import = ...
 local check = import("check")
 local feed = import("feed")
 
-local QUIET_MS, TURNS_MAX = 200, 20
+local TURNS_MAX = 20
+
+local kinds = check.kinds("neap.watch_options", { quiet = "duration = 200ms" })
 
 -- What scripts hold -> handle, path.
 local own = setmetatable({}, { __mode = "k" })
@@ -17,7 +19,7 @@ function methods.close(object)
 	end
 end
 
-local meta = check.object(methods, function(object)
+local meta = check.object("neap.watch", methods, function(object)
 	return "the watch of " .. own[object].path
 end)
 meta.__close = methods.close
@@ -45,9 +47,9 @@ end
 return function(path, run, options)
 	check.argument("file.watch", 1, path, "string")
 	check.argument("file.watch", 2, run, "function")
-	options = check.fields("file.watch", options, { quiet = "duration" })
+	options = check.fields("file.watch", options, kinds)
 	local folder, name = path:match("^(.*/)([^/]*)$")
-	local self = { path = path, changes = 0, quiet = options.quiet or QUIET_MS }
+	local self = { path = path, changes = 0, quiet = options.quiet }
 	self.told = feed.in_order("file.watch " .. path, function()
 		if not self.closed then
 			run(path)

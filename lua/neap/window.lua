@@ -8,6 +8,8 @@ local check = import("check")
 
 local KEPT = 1000 -- values that a median is taken from: of more, each second, then each fourth...
 
+local report_kinds = check.kinds("neap.window_report", { window = "duration", values = "table" })
+
 -- Of each value: its type (of the variable, if nil), and whether it is for numbers only.
 local kinds = {
 	mean = { type = "double", numbers = true },
@@ -178,7 +180,7 @@ end
 -- spec: as core.declare takes it for the variable that is read; fields: the report's
 return function(spec, fields, point)
 	local what = ("variable %s: report"):format(spec.path)
-	fields = check.fields(what, fields, { window = "duration", values = "table" })
+	fields = check.fields(what, fields, report_kinds)
 	local numbers = spec.type == nil or spec.type == "double" or spec.type == "int"
 	local self = setmetatable({
 		what = "the window of " .. spec.path, path = spec.path, length = fields.window,

@@ -79,6 +79,10 @@ like($out, qr/^machine\.threshold +30 +default /m, ':sensors');
 ($status, $out, $err) = run_neap_input(":status\n:queue\n:nonsense\n");
 like($out, qr/^link +connected/m, ':status');
 is($status, 1, 'an unknown command fails');
+($status, $out, $err) = run_neap_input(":help sleep\n:help\n");
+like($out, qr/^sleep\(duration\)\n    Waits\..*^  :status /ms, ':help, with a name and without');
+($status, $out, $err) = run_neap_input(":help slepe\n");
+is("$status $err", qq(1 there is no function slepe (did you mean "sleep"?)\n), ':help of what is not there');
 
 sub run_neap_input {
     my ($text) = @_;

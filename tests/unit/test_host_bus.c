@@ -501,7 +501,7 @@ static void wrong_maps_are_found_by_check(void **state)
 	    {"bus = bus, unit = 1, variables = { a = {} }",
 	        "a: reg must be a whole number from 0 to 65535, not a nil"},
 	    {"bus = bus, unit = 1, variables = { a = { reg = 1, as = 'i32' } }",
-	        "a: registers hold u16"},
+	        "a: as must be \"bits\", \"f32\""},
 	    {"bus = bus, unit = 1, variables = { a = { reg = 1, words = 'middle' } }",
 	        "a: words must be \"big\" or \"little\", not \"middle\""},
 	    {"bus = bus, unit = 1, variables = { a = { reg = 1, table = 'coils', scale = 2 } }",
