@@ -96,7 +96,9 @@ static void answer(struct execution *execution, const struct sample *sample)
 {
 	struct err err = {0};
 
-	if (ingest_answer(execution->executor->ingest, sample, &err) < 0)
+	bool keeps = execution->events && execution->events->keeps;
+
+	if (!keeps && ingest_answer(execution->executor->ingest, sample, &err) < 0)
 		log_error("task", "%s: its answer cannot be sent: %s", sample->path, err.text);
 	if (execution->events)
 		execution->events->answered(execution->ctx, sample);

@@ -23,6 +23,7 @@ struct execution_events {
 	void (*started)(void *ctx); /* once, before the first piece starts */
 	void (*answered)(void *ctx, const struct sample *sample); /* a value that goes to the server */
 	void (*done)(void *ctx, const char *why);                 /* in the end; "" if all went well */
+	bool keeps; /* values go to `answered` only, not to the server */
 };
 
 /*

@@ -332,6 +332,63 @@ void inbox_preview(struct inbox *inbox, const void *data, size_t len, struct buf
 	task_list_free(&list);
 }
 
+/* --- trials --- */
+
+static void on_trial_started(void *ctx)
+{
+	(void)ctx;
+}
+
+static void on_tried(void *ctx, const char *why)
+{
+	struct pending *pending = ctx;
+	struct inbox *inbox = pending->inbox;
+	struct payload *payload = pending->payload;
+
+	outcome_task(payload->outcome, pending->task->uid, why, false);
+	free_pending(pending);
+	payload_done(inbox, payload);
+}
+
+static const struct execution_events trial_events = {
+    .started = on_trial_started,
+    .answered = on_answered,
+    .done = on_tried,
+    .keeps = true,
+};
+
+static void try_task(struct inbox *inbox, struct payload *payload, const struct task *task)
+{
+	struct pending *pending = new_pending(inbox, payload, task);
+	char text[REFUSAL_MAX];
+	const char *why = task->kind == TASK_READ ? refusal(inbox, text) : "it is no read";
+
+	if (why)
+		on_tried(pending, why);
+	else
+		executor_run(inbox->executor, task, false, &trial_events, pending);
+}
+
+void inbox_try(struct inbox *inbox, const void *data, size_t len,
+    void (*done)(void *ctx, struct buf *json), void *ctx)
+{
+	struct payload *payload = mem_alloc(sizeof(*payload));
+
+	payload->outcome = outcome_new(inbox->config, done, ctx);
+	if (inbox->stopped) {
+		free_payload(payload, false);
+		return;
+	}
+	decode(inbox, data, len, &payload->list);
+	outcome_decoded(payload->outcome, &payload->list);
+	payload->open = payload->list.count + 1; /* ours, until all have begun */
+	for (size_t i = 0; i < payload->list.count; i++)
+		try_task(inbox, payload, &payload->list.tasks[i]);
+	payload_done(inbox, payload);
+}
+
+/* --- after a crash --- */
+
 static void on_replayed(void *ctx, uint64_t id, const void *data, size_t len)
 {
 	inbox_message(ctx, data, len, id);

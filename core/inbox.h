@@ -38,6 +38,10 @@ void inbox_message(
  */
 void inbox_submit(struct inbox *inbox, const void *data, size_t len,
     void (*done)(void *ctx, struct buf *json), void *ctx);
+/* The same for its reads alone, which take their turns as any do: nothing leaves, and nothing of it
+ * is noted. */
+void inbox_try(struct inbox *inbox, const void *data, size_t len,
+    void (*done)(void *ctx, struct buf *json), void *ctx);
 /* What such a payload would do (preview.h); nothing is done. */
 void inbox_preview(struct inbox *inbox, const void *data, size_t len, struct buf *json);
 void inbox_replay(

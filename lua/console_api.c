@@ -2,11 +2,9 @@
  * What console.lua is built on: tasks by the way that the broker's take, reads that send nothing,
  * and the chunk's result. Only the console's state has it.
  */
-#include "core/body.h"
+#include "core/json.h"
 #include "core/json_out.h"
 #include "core/mem.h"
-#include "core/plan.h"
-#include "core/value_json.h"
 #include "lua/bindings.h"
 #include "lua/console.h"
 #include "lua/fiber.h"
@@ -83,10 +81,6 @@ static void push_text(lua_State *L, const struct buf *text)
 
 struct asked {
 	struct fiber *fiber; /* NULL: nobody waits any more */
-	struct job job;
-	const struct host *host;
-	char *path;
-	int64_t began_us;
 	struct buf json;
 	bool done;
 };
@@ -94,8 +88,6 @@ struct asked {
 static void free_asked(struct asked *asked)
 {
 	buf_free(&asked->json);
-	plan_free(&asked->job);
-	free(asked->path);
 	free(asked);
 }
 
@@ -131,7 +123,6 @@ static struct asked *new_asked(lua_State *L)
 {
 	struct asked *asked = mem_alloc(sizeof *asked);
 	asked->fiber = script_of(L)->current;
-	asked->host = script_of(L)->host;
 	return asked;
 }
 
@@ -181,52 +172,15 @@ static int submit(lua_State *L)
 	return fiber_wait(L, &asked_ops, asked);
 }
 
-static void on_read(
-    struct job *job, bool ok, const struct sample *samples, size_t count, const char *why)
+/* try(payload) -> what came of its reads; nothing is sent */
+static int try_reads(lua_State *L)
 {
-	struct asked *asked = job->ctx;
-	struct json_out out = {.buf = &asked->json};
-	int64_t took_us = clock_mono_us(asked->host->services.clock) - asked->began_us;
-
-	json_out_open(&out, NULL, '{');
-	json_out_bool(&out, "ok", ok);
-	json_out_number(&out, "took", (double)took_us / 1e6);
-	if (!ok)
-		json_out_text(&out, "why", why);
-	json_out_open(&out, "values", '[');
-	for (size_t i = 0; i < count; i++) {
-		struct buf body = {0};
-		body_of_sample(asked->host->services.config, &samples[i], &body);
-		json_out_open(&out, NULL, '{');
-		json_out_text(&out, "path", samples[i].path);
-		json_out_raw(&out, "value");
-		value_json(out.buf, &samples[i].value);
-		json_out_text(&out, "body", buf_str(&body));
-		json_out_close(&out, '}');
-		buf_free(&body);
-	}
-	json_out_close(&out, ']');
-	json_out_close(&out, '}');
-	answered(asked);
-}
-
-/* read(path) -> {ok =, took =, values = {{path =, value =, body =}}, why =}; nothing is sent */
-static int read_quietly(lua_State *L)
-{
-	const char *path = luaL_checkstring(L, 1);
-	struct script *script = script_of(L);
-	struct err err;
+	size_t len;
+	const char *payload = luaL_checklstring(L, 1, &len);
+	struct inbox *inbox = inbox_of(L);
 	fiber_check_io(L, "read");
 	struct asked *asked = new_asked(L);
-	asked->path = mem_strdup(path);
-	if (plan_read(script->host->services.catalog, asked->path, &asked->job, &err) < 0) {
-		free_asked(asked);
-		return script_fail(L, "%s", err.text);
-	}
-	asked->began_us = clock_mono_us(script->host->services.clock);
-	asked->job.done = on_read;
-	asked->job.ctx = asked;
-	asked->job.entry->owner->start(asked->job.entry->owner, &asked->job);
+	inbox_try(inbox, payload, len, on_submitted, asked);
 	return fiber_wait(L, &asked_ops, asked);
 }
 
@@ -326,9 +280,9 @@ static const luaL_Reg functions[] = {
     {"finish", finish_chunk},
     {"paths", paths},
     {"preview", preview},
-    {"read", read_quietly},
     {"stack", stack},
     {"submit", submit},
+    {"try", try_reads},
     {NULL, NULL},
 };
 

@@ -51,18 +51,11 @@ local function milliseconds(seconds)
 	return ("%.1f ms"):format(seconds * 1000)
 end
 
-local function show_value(value, published)
-	step("datapoint", "%s = %s", value.path, show(value.value))
-	step(published and "published" or "body", "%s", value.body)
-end
-
--- As the broker's: through intake, journal and turns; answers and acknowledgement leave.
-local function do_it(raw, values, errors)
-	local began = core.uptime()
-	local outcome = console.submit(raw)
-	step("handler", "%s in all", milliseconds(core.uptime() - began))
+-- The values, what came of the tasks, and the bodies.
+local function show_outcome(outcome, left, values, errors)
 	for _, value in ipairs(outcome.values) do
-		show_value(value, true)
+		step("datapoint", "%s = %s", value.path, show(value.value))
+		step(left and "published" or "body", "%s", value.body)
 		values[#values + 1] = value.value
 	end
 	for _, task in ipairs(outcome.tasks) do
@@ -71,31 +64,53 @@ local function do_it(raw, values, errors)
 		end
 		step("outcome", "%s%s%s", task.status, task.message and ": " .. task.message or "",
 			task.repeated and " (seen before, not done again)" or "")
-		step("ack", "%s", task.ack or "none: this dialect has no acknowledgements")
+		if left then
+			step("ack", "%s", task.ack or "none: this dialect has no acknowledgements")
+		end
 	end
 end
 
-local function do_step(planned, values, errors)
-	if planned.kind ~= "read" then
+-- As the broker's: through intake, journal and turns; answers and acknowledgement leave.
+local function do_it(raw, values, errors)
+	local began = core.uptime()
+	local outcome = console.submit(raw)
+	step("handler", "%s in all", milliseconds(core.uptime() - began))
+	show_outcome(outcome, true, values, errors)
+end
+
+-- Its reads, in their turns too; nothing leaves.
+local function try_it(tasks, values, errors)
+	local reads, all = {}, true
+	for _, task in ipairs(tasks) do
+		local paths = {}
+		for _, planned in ipairs(task.steps) do
+			if not planned.ok then
+				errors[#errors + 1] = planned.text
+			elseif planned.kind == "read" then
+				paths[#paths + 1] = planned.path
+			else
+				all = false
+			end
+		end
+		if #paths > 0 then
+			reads[#reads + 1] = { uid = task.uid, read = paths }
+		end
+	end
+	if #reads > 0 then
+		local began = core.uptime()
+		local outcome = console.try(core.cjson.encode(reads))
+		step("handler", "%s in all", milliseconds(core.uptime() - began))
+		show_outcome(outcome, false, values, errors)
+		step("published", "no: the console is not armed")
+	end
+	if not all then
 		step("stopped", "before the handler, the console is not armed: `:arm 5m` lets it run")
-		return
 	end
-	local answer = console.read(planned.path)
-	step("handler", "%s", milliseconds(answer.took))
-	if answer.why then
-		step("outcome", "ERROR: %s", answer.why)
-		errors[#errors + 1] = answer.why
-	end
-	for _, value in ipairs(answer.values) do
-		show_value(value, false)
-		values[#values + 1] = value.value
-	end
-	step("published", "no: the console is not armed")
 end
 
 -- Carries the payload out as far as it may be; the values, and the errors.
 local function perform(raw)
-	local preview, values, errors, planned = console.preview(raw), {}, {}, {}
+	local preview, values, errors = console.preview(raw), {}, {}
 	for _, text in ipairs(preview.refused) do
 		step("refused", "%s", text)
 		errors[#errors + 1] = text
@@ -103,19 +118,12 @@ local function perform(raw)
 	for _, task in ipairs(preview.tasks) do
 		for _, one in ipairs(task.steps) do
 			step(one.ok and "decoded" or "refused", "%s", one.text)
-			planned[#planned + 1] = one
 		end
 	end
-	if console.armed() and (#preview.tasks > 0 or #preview.refused > 0) then
+	if not console.armed() then
+		try_it(preview.tasks, values, errors)
+	elseif #preview.tasks > 0 or #preview.refused > 0 then
 		do_it(raw, values, errors)
-		return values, errors
-	end
-	for _, one in ipairs(planned) do
-		if one.ok then
-			do_step(one, values, errors)
-		else
-			errors[#errors + 1] = one.text
-		end
 	end
 	return values, errors
 end

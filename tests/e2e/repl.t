@@ -37,7 +37,7 @@ my @table = (
     ['asset("x")', 1, qr/^$/, qr/declarations belong into a script/],
     ['state{ n = 1 }', 1, qr/^$/, qr/state: declarations belong into a script/],
     ['local t = {} for i = 1, 1000 do t[i] = i end return t', 0, qr/\.\.\. 960 more/, qr/^$/],
-    ['read "machine.temperature"', 0, qr/^23\.5\n$/, qr/decoded +read machine\.temperature \(machine\.lua:2\)\n +handler +[\d.]+ ms\n.*\n +body +.*machine\.temperature.*23\.5.*\n +published no/],
+    ['read "machine.temperature"', 0, qr/^23\.5\n$/, qr/decoded +read machine\.temperature \(machine\.lua:2\)\n +handler +[\d.]+ ms in all\n.*\n +body +.*machine\.temperature.*23\.5.*\n +outcome +OK\n +published no/],
     ['read "machine.temprature"', 1, qr/^$/, qr/did you mean "machine\.temperature"/],
     ['read "machine.broken"', 1, qr/^$/, qr/no sensor/],
     ['write("machine.threshold", 25)', 0, qr/^$/, qr/decoded +write machine\.threshold = 25 \(machine\.lua:4\)\n +stopped +before the handler/],
@@ -89,6 +89,19 @@ sub run_neap_input {
     my @run = split ' ', $ENV{NEAP_RUN} // '';
     return run_command(\$text, @run, $ENV{NEAP_BIN} // root_dir() . '/build/rel/neap', 'repl', '-c', $config);
 }
+
+# --- a read waits for its turn like any task's, armed or not ---
+run_neap('hold', '-c', $config, 'tasks', '1h');
+my $waiting = start_program({ name => 'waiting' }, $ENV{NEAP_BIN} // root_dir() . '/build/rel/neap', 'repl', '-c', $config, '-e', 'read "machine.temperature"');
+wait_for(sub { (repl('-e', '1'))[2] =~ /another chunk runs/ }, 20, 'the read to wait');
+is((repl('-e', '1'))[0], 1, 'while tasks are held the read waits');
+run_neap('hold', '-c', $config, 'off');
+is($waiting->wait_end, 0, '... and goes on after it');
+like($waiting->log, qr/^23\.5$/m, '... to its value');
+($status, $out, $err) = repl('-e', q(task '[{"uid":"u2","read":["machine.temperature","machine.broken"]},{"uid":"u3","write":[{"machine.threshold":1}]}]'));
+like($err, qr/datapoint +machine\.temperature = 23\.5\n.*outcome +ERROR: machine\.broken: no sensor\n +published +no.*\n +stopped +before the handler/s, 'reads run, writes stop');
+is($neap->status->{tasks}{done}, 0, 'none of it counts as done');
+is(scalar($sub->messages), 1, 'and still nothing was published');
 
 # --- armed ---
 ($status, $out, $err) = run_neap_input(":arm 1m\nwrite('machine.threshold', 26)\ncommand('machine.reset', { delay = 4 })\n");
