@@ -4,13 +4,12 @@ local core, import = ...
 local check = import("check")
 local kept = import("kept")
 
-local SAVE = 600000
-
-local kinds = {
-	gpio = "string", edge = "string", debounce = "duration", active_low = "boolean", bias = "string",
-	scale = "number", rollover = "integer", save = "duration", every = "any", report = "table",
-	label = "string", unit = "string", policy = "string",
-}
+local kinds = check.kinds("neap.counter_options", {
+	gpio = "string", edge = "rising|falling|both = rising", debounce = "duration",
+	active_low = "boolean = false", bias = "as is|up|down|off = as is", scale = "number = 1",
+	rollover = "integer", save = "duration = 10m", every = "any", report = "table",
+	label = "string", unit = "string", policy = "string = default",
+})
 
 local own = setmetatable({}, { __mode = "k" }) -- what scripts hold -> path, count, raw...
 
@@ -69,7 +68,7 @@ function methods.get(object)
 	return value_of(own[object])
 end
 
-local meta = check.object(methods, function(object)
+local meta = check.object("neap.counter", methods, function(object)
 	return "the counter " .. own[object].path
 end)
 
@@ -99,7 +98,7 @@ end
 
 local function listen(self, options)
 	import("gpio").input(options.gpio, {
-		edge = options.edge or "rising", active_low = options.active_low, bias = options.bias,
+		edge = options.edge, active_low = options.active_low, bias = options.bias,
 		debounce = options.debounce and options.debounce / 1000,
 		run = function(_, _, edges)
 			self.count = self.count + edges
@@ -109,15 +108,15 @@ end
 
 local input_only = { "edge", "debounce", "active_low", "bias" }
 
-return function(asset, path, name, options)
+return function(asset, path, name, given)
 	local what = "counter " .. path
-	options = check.fields(what, options, kinds)
+	local options = check.fields(what, given, kinds)
 	for _, field in ipairs(input_only) do
-		if options[field] ~= nil and not options.gpio then
+		if not options.gpio and given and given[field] ~= nil then
 			core.fail("%s: %s is for gpio, and there is none", what, field)
 		end
 	end
-	if options.scale and not (options.scale > 0 and options.scale < math.huge) then
+	if not (options.scale > 0 and options.scale < math.huge) then
 		core.fail("%s: scale must be above 0", what)
 	elseif options.rollover and options.rollover <= 0 then
 		core.fail("%s: rollover must be above 0: the count that is followed by 0", what)
@@ -125,7 +124,7 @@ return function(asset, path, name, options)
 		core.fail("%s: report needs every", what)
 	end
 	local self = {
-		path = path, count = 0, scale = options.scale or 1, rollover = options.rollover,
+		path = path, count = 0, scale = options.scale, rollover = options.rollover,
 	}
 	asset:variable(name, {
 		label = options.label, unit = options.unit, policy = options.policy, every = options.every,
@@ -134,7 +133,7 @@ return function(asset, path, name, options)
 			return value_of(self)
 		end,
 	})
-	keep(self, options.save or SAVE)
+	keep(self, options.save)
 	if options.gpio then
 		listen(self, options)
 	end

@@ -155,18 +155,18 @@ function asset_methods:modbus(options) end
 
 ---@class neap.counter_options
 ---@field gpio? string # the name of a digital input: its pulses count
----@field edge? "rising"|"falling"|"both" # which of its edges: "rising"
----@field debounce? neap.duration
----@field active_low? boolean
----@field bias? "as is"|"up"|"down"|"off"
----@field scale? number # value = count * scale: 1
+---@field edge? "rising"|"falling"|"both" # which of its edges: "rising" if left out
+---@field debounce? neap.duration # the line has to be at rest for so long
+---@field active_low? boolean # on is the low level: false if left out
+---@field bias? "as is"|"up"|"down"|"off" # the pull resistor: "as is" if left out
+---@field scale? number # value = count * scale: 1 if left out
 ---@field rollover? integer # for follow: the count after which the other device begins at 0 again
----@field save? neap.duration # a loss of power may cost what was counted in such a time: 10m
+---@field save? neap.duration # a loss of power may cost what was counted in it: 10m if left out
 ---@field every? neap.period # sends the value so often
----@field report? neap.report # needs every
----@field label? string
----@field unit? string
----@field policy? string
+---@field report? neap.report|neap.window_report # needs every
+---@field label? string # what the server shows
+---@field unit? string # "m3", "kWh"
+---@field policy? string # a policy's name: "default" if left out
 
 --- Declares a variable that counts, from 0 or, after a reload or a restart, from where it was.
 ---@param name string

@@ -157,7 +157,7 @@ for name, value in pairs(public) do
 	end
 end
 for class, list in pairs(methods) do
-	local documented = functions_of(class:gsub("^neap%.", "") .. ":")
+	local documented = functions_of(tostring(class):gsub("^neap%.", "") .. ":")
 	same_names(class, list, documented)
 	for name, f in pairs(list) do
 		if documented[name] then
