@@ -283,6 +283,10 @@ static int on_control(void *ctx, const struct json *request, struct buf *result,
 	}
 	if (strcmp(cmd->string.data, "queue-drop") == 0)
 		return drop_queue(agent, json_member(request, "policy"), result, err);
+	if (strcmp(cmd->string.data, "drain") == 0) {
+		uplink_drain(agent->uplink);
+		return 0;
+	}
 	if (strcmp(cmd->string.data, "clock-set") == 0) {
 		clock_declare_set(agent->clock);
 		watch_clock(agent);

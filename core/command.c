@@ -47,6 +47,17 @@ const struct command commands[] = {
         "runs the tests of scripts, on a clock of their own, as TAP", "a", command_test},
     {"clock", "[-c FILE] set", "tells the agent that the time of day is right", "ca",
         command_clock},
+    {"init", "[-c FILE] [SERIAL [URL]]",
+        "writes a neap.yaml to begin with, and a first script; replaces nothing", "ca",
+        command_init},
+    {"drain", "[-c FILE] [--timeout TIME]",
+        "sends all that waits, and waits until it is acknowledged", "cd", command_drain},
+    {"support", "[-c FILE] -o FILE.tgz",
+        "what support needs to see, without secrets; also without an agent", "co", command_support},
+    {"export", "[-c FILE] [-o FILE]",
+        "settings and what scripts keep, for a device that takes this one's place", "co",
+        command_export},
+    {"import", "[-c FILE] [--yes] FILE", "takes over what export wrote", "cya", command_import},
     {"help", "[NAME]", "this; or a command; or a function for scripts, such as asset.variable", "a",
         command_help},
     {NULL, NULL, NULL, NULL, NULL},
@@ -66,6 +77,7 @@ enum {
 	LONG_COUNT,
 	LONG_SET,
 	LONG_FOR,
+	LONG_TIMEOUT,
 };
 
 static const struct option long_options[] = {
@@ -87,6 +99,7 @@ static const struct option long_options[] = {
     {"count", required_argument, NULL, LONG_COUNT},
     {"set", required_argument, NULL, LONG_SET},
     {"for", required_argument, NULL, LONG_FOR},
+    {"timeout", required_argument, NULL, LONG_TIMEOUT},
     {NULL, 0, NULL, 0},
 };
 
@@ -114,6 +127,8 @@ static const char **text_option(struct options *options, int option)
 		return &options->level;
 	case LONG_FOR:
 		return &options->span;
+	case LONG_TIMEOUT:
+		return &options->timeout;
 	default:
 		return NULL;
 	}
@@ -174,6 +189,7 @@ static char letter_of(int option)
 	    [LONG_COUNT - LONG_TYPE] = 'v',
 	    [LONG_SET - LONG_TYPE] = 'l',
 	    [LONG_FOR - LONG_TYPE] = 'l',
+	    [LONG_TIMEOUT - LONG_TYPE] = 'd',
 	};
 
 	return option < LONG_TYPE ? (char)option : letters[option - LONG_TYPE];

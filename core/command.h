@@ -25,6 +25,7 @@ struct options {
 	const char *trial;                  /* --try TIME */
 	const char *events;                 /* --count N */
 	const char *level, *span;           /* --set TOPIC=LEVEL --for TIME */
+	const char *timeout;                /* --timeout TIME */
 	bool json, yes, dry_run, offline, watch, prometheus, check, confirm, journal;
 	char **args; /* what follows, NULL-terminated */
 	int count;
@@ -42,7 +43,7 @@ struct command {
 	const char *summary;  /* one line */
 	/* letters: c config, o output, j json, y yes, n dry-run, m --type --name --revision,
 	 * e -e CHUNK and --offline, w --watch --prometheus, k --check, t --try --confirm, 
-	 * l --journal --set --for, v --count, a arguments */
+	 * l --journal --set --for, v --count, d --timeout, a arguments */
 	const char *allowed;
 	int (*run)(const struct invocation *invocation);
 };
@@ -71,6 +72,11 @@ int command_log(const struct invocation *invocation);
 int command_test(const struct invocation *invocation);
 int command_clock(const struct invocation *invocation);
 int command_repl(const struct invocation *invocation);
+int command_init(const struct invocation *invocation);
+int command_drain(const struct invocation *invocation);
+int command_support(const struct invocation *invocation);
+int command_export(const struct invocation *invocation);
+int command_import(const struct invocation *invocation);
 int command_help(const struct invocation *invocation);
 
 #endif

@@ -488,11 +488,23 @@ void uplink_wake(struct uplink *uplink)
 	pump(uplink);
 }
 
-void uplink_flush(struct uplink *uplink)
+static void flush_all(struct uplink *uplink)
 {
 	for (struct queue *queue = queue_next(uplink->queues, NULL); queue;
 	     queue = queue_next(uplink->queues, queue))
 		outlet_of(uplink, queue_name(queue))->flushing = true;
+}
+
+void uplink_flush(struct uplink *uplink)
+{
+	flush_all(uplink);
+	pump(uplink);
+}
+
+void uplink_drain(struct uplink *uplink)
+{
+	flush_all(uplink);
+	mark_backlogs(uplink); /* all is due */
 	pump(uplink);
 }
 

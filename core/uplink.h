@@ -34,7 +34,10 @@ void uplink_wake(
 void uplink_link(struct uplink *uplink, const struct link_status *status);
 void uplink_acked(struct uplink *uplink, void *token);
 void uplink_failed(struct uplink *uplink, void *token);
-void uplink_flush(struct uplink *uplink); /* everything is due now: a stop, `neap drain` */
+void uplink_flush(struct uplink *uplink); /* everything is due now: a stop */
+/* The same, and what waits now is the backlog from now on, so that whoever watches its figure knows when all
+ * of it is gone: `neap drain`. */
+void uplink_drain(struct uplink *uplink);
 
 struct uplink_figures {
 	uint32_t in_flight; /* messages */
