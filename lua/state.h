@@ -96,7 +96,7 @@ struct script {
 	struct draft *draft;       /* shared with the catalog once it is installed */
 	struct declaration *policies;
 	size_t policies_count;
-	struct ticker *tickers;
+	struct ticker *tickers, *last_ticker;
 	struct pending *jobs;
 	unsigned sockets; /* that are open */
 	struct script *next;

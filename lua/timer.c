@@ -103,10 +103,11 @@ static int new_ticker(lua_State *L)
 	    .first_ms = first_ms,
 	    .function = function,
 	};
-	struct ticker **end = &script->tickers;
-	while (*end)
-		end = &(*end)->next;
-	*end = ticker;
+	if (script->last_ticker)
+		script->last_ticker->next = ticker;
+	else
+		script->tickers = ticker;
+	script->last_ticker = ticker;
 	if (script->host->started && !script->loading)
 		start(ticker);
 	lua_pushlightuserdata(L, ticker);
@@ -193,6 +194,7 @@ void ticker_close_all(struct script *script)
 		free(ticker->what);
 		free(ticker);
 	}
+	script->last_ticker = NULL;
 }
 
 int64_t ticker_next_ms(const struct ticker *ticker, int64_t skips)

@@ -105,7 +105,25 @@ local function answer(self, trouble, value)
 	end
 end
 
+-- Most values are sent as they are: of a sensor that is well, with nobody waiting for an answer.
+-- -> done?
+local function passes(self, value)
+	local point = self.points[1]
+	if not point or point.rules or point.report or point.window or self.bad or self.fails > 0 or
+		self.jobs[1] then
+		return false
+	end
+	local why, durable = core.push(point.handle, value)
+	if durable then
+		core.sync()
+	end
+	return why == nil
+end
+
 local function conclude(self, wanted, ok, value, why)
+	if ok and wanted and value ~= nil and passes(self, value) then
+		return
+	end
 	local trouble, sync
 	if not ok then
 		trouble = tostring(value)
