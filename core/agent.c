@@ -199,6 +199,8 @@ static void on_tick(uv_timer_t *timer)
 
 	watch_clock(agent);
 	inbox_tick(agent->inbox);
+	if (agent->self)
+		self_report_held(agent->self, agent->ingest, inbox_figures(agent->inbox).held_ms > 0);
 	notes_disk(agent->notes, agent->queues);
 	events_tick(agent->events);
 	count_usage(agent);

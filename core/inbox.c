@@ -450,7 +450,7 @@ static int open_files(struct inbox *inbox, struct err *err)
 
 	inbox->hold = hold_open(arena_printf(&paths, "%s/hold", dir), inbox->clock);
 	inbox->refused = refused_open(arena_printf(&paths, "%s/refused", dir), inbox->clock);
-	inbox->journal = journal_open(arena_printf(&paths, "%s/uids", dir), err);
+	inbox->journal = journal_open(arena_printf(&paths, "%s/uids", dir), config->tasks.sync, err);
 	if (inbox->journal)
 		inbox->intake = intake_open(
 		    arena_printf(&paths, "%s/intake", dir), config->tasks.sync, INTAKE_MAX, err);

@@ -27,7 +27,8 @@ struct entry {
 
 struct journal {
 	char *path;
-	int fd;      /* -1: could not be opened again after a rewriting */
+	int fd; /* -1: could not be opened again after a rewriting */
+	bool sync;
 	size_t size; /* of the file */
 	size_t live; /* bytes of it that count */
 	size_t damaged;
@@ -218,9 +219,10 @@ static int load(struct journal *journal, struct err *err)
 	return 0;
 }
 
-struct journal *journal_open(const char *path, struct err *err)
+struct journal *journal_open(const char *path, bool sync, struct err *err)
 {
 	struct journal *journal = mem_alloc(sizeof(*journal));
+	journal->sync = sync;
 	journal->path = mem_strdup(path);
 	journal->fd = -1;
 	if (load(journal, err) == 0)
@@ -271,7 +273,10 @@ int journal_set(
 	const struct entry *entry = remember(journal, uid, state, outcome, outcome_length(outcome));
 	if (!entry)
 		return 0;
-	if (append(journal, entry, &err) < 0) {
+	int result = append(journal, entry, &err);
+	if (result == 0 && journal->sync && state != JOURNAL_ACCEPTED && fdatasync(journal->fd) != 0)
+		result = err_sys(&err, errno, "%s", journal->path);
+	if (result < 0) {
 		log_error("task", "a task's state is not kept, it may be done again after a restart: %s",
 		    err.text);
 		return -1;

@@ -2,7 +2,8 @@
  * The journal of uids: what became of the last tasks, so that none is done twice.
  *
  * A server delivers a task at least once, and a crash makes its payload come again. Each change is
- * one write() without a sync: it outlives the process, not a power cut. The file is rewritten,
+ * one write(): it outlives the process, and a power cut too if `sync` was asked for, which then
+ * waits for the disk at each start and end of a task. The file is rewritten,
  * atomically, when most of it is old news. Damage costs the damaged records and no others; the
  * place of what is lost is counted, and its task may be done again. Loop thread.
  *
@@ -32,7 +33,7 @@ struct journal_entry {
 struct journal;
 
 /* Says in the log what it found damaged. */
-struct journal *journal_open(const char *path, struct err *err);
+struct journal *journal_open(const char *path, bool sync, struct err *err);
 void journal_close(struct journal *journal); /* NULL is fine */
 
 bool journal_find(const struct journal *journal, const char *uid, struct journal_entry *entry);

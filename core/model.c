@@ -118,13 +118,19 @@ static void add_param(struct buf *out, int depth, const struct param *param)
 	end(out, depth, "parameter");
 }
 
-static void add_entry(struct buf *out, int depth, const struct entry *entry, const char *name)
+static void add_entry(
+    struct buf *out, int depth, const struct entry *entry, const char *name, bool units)
 {
 	static const char *const elements[] = {
 	    [ENTRY_VARIABLE] = "variable", [ENTRY_SETTING] = "setting", [ENTRY_COMMAND] = "command"};
 	const char *element = elements[entry->kind];
+	struct buf label = {0};
+	buf_text(&label, or_else(entry->label, name));
+	if (units && *entry->unit) /* the format has no other place for it */
+		buf_printf(&label, " (%s)", entry->unit);
 	begin(out, depth, element);
-	attribute(out, "default-label", or_else(entry->label, name));
+	attribute(out, "default-label", buf_str(&label));
+	buf_free(&label);
 	attribute(out, "path", name);
 	if (entry->kind != ENTRY_COMMAND)
 		attribute(out, "type", value_type_name(entry->type));
@@ -175,7 +181,7 @@ static int close_nodes(struct buf *out, int depth, const char *path, size_t len,
 }
 
 /* By path, so that all of a node stands together; what is open is the beginning of `before`. */
-static void add_assets(struct buf *out, const struct catalog *catalog)
+static void add_assets(struct buf *out, const struct catalog *catalog, bool units)
 {
 	const char *before = "";
 	size_t before_len = 0;
@@ -190,7 +196,7 @@ static void add_assets(struct buf *out, const struct catalog *catalog)
 			open_node(out, depth++, catalog, entry->path, start, i);
 			start = i + 1;
 		}
-		add_entry(out, depth, entry, entry->path + len);
+		add_entry(out, depth, entry, entry->path + len, units);
 		before = entry->path;
 		before_len = len;
 	}
@@ -214,7 +220,7 @@ void model_xml(const struct catalog *catalog, const struct model_options *option
 	    "  <data>\n"
 	    "   <encoding type=\"%s\">\n",
 	    options->imei ? "IMEI" : "SERIAL", type, type);
-	add_assets(out, catalog);
+	add_assets(out, catalog, options->mqtt);
 	buf_text(out, "   </encoding>\n"
 	              "  </data>\n"
 	              " </capabilities>\n"

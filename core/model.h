@@ -8,8 +8,8 @@
 
 struct model_options {
 	const char *type, *name, *revision; /* application's: "com.neap.GW", ... */
-	bool mqtt;                          /* encoding type MQTT (dialect current), else REST */
-	bool imei;                          /* comm-id IMEI, else SERIAL */
+	bool mqtt; /* dialect current: encoding type MQTT, and units behind the labels; else REST */
+	bool imei; /* comm-id IMEI, else SERIAL */
 };
 
 void model_xml(const struct catalog *catalog, const struct model_options *options, struct buf *out);

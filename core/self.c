@@ -10,6 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A variable, what it was last and when. */
+struct told {
+	char *path, *text; /* text: its value, where that is one */
+	struct sample sample;
+	bool known;
+};
+enum { TOLD_LOST, TOLD_HELD, TOLD };
+
 struct self {
 	struct owner owner; /* first: a job gives it back */
 	char *asset;
@@ -19,10 +27,8 @@ struct self {
 	struct store *settings;
 	void (*changed)(void *ctx);
 	void *ctx;
-	char *lost;              /* the path ASSET.lost */
-	char *lost_text;         /* its value, or NULL */
-	struct stamp lost_stamp; /* and time */
-	char *shown;             /* the policies that have settings, by name, each with a newline */
+	struct told told[TOLD];
+	char *shown; /* the policies that have settings, by name, each with a newline */
 };
 
 /* --- a setting --- */
@@ -135,17 +141,12 @@ static int apply(struct self *self, const struct job *job, const struct field *f
 	return rc;
 }
 
-static void answer_lost(const struct self *self, struct job *job)
+static void answer_told(const struct told *told, struct job *job)
 {
-	struct sample sample = {.path = self->lost, .time = self->lost_stamp};
-
-	if (!self->lost_text) {
+	if (told->known)
+		job->done(job, true, &told->sample, 1, NULL);
+	else /* what is held is known from the start on */
 		job->done(job, false, NULL, 0, "nothing was lost since the agent's start");
-		return;
-	}
-	sample.value = (struct value){
-	    .type = VALUE_STRING, .text = {.data = self->lost_text, .len = strlen(self->lost_text)}};
-	job->done(job, true, &sample, 1, NULL);
 }
 
 static void start(struct owner *owner, struct job *job)
@@ -155,11 +156,12 @@ static void start(struct owner *owner, struct job *job)
 	struct field field;
 	struct err err = {0};
 
-	if (strcmp(job->path, self->lost) == 0) {
-		answer_lost(self, job);
-		return;
+	for (int i = 0; i < TOLD; i++) {
+		if (strcmp(job->path, self->told[i].path) == 0) {
+			answer_told(&self->told[i], job);
+			return;
+		}
 	}
-
 	must(parse(self, job->path, &field));
 	policy = policies_find(self->policies, field.policy);
 	if (!policy) {
@@ -194,13 +196,13 @@ static void declare(struct self *self, struct draft *draft, const struct policy 
 	}
 }
 
-static void declare_lost(struct self *self, struct draft *draft)
+static void declare_told(const struct told *told, const char *label, struct draft *draft)
 {
 	struct err err;
-	struct entry entry = {.path = self->lost,
+	struct entry entry = {.path = told->path,
 	    .kind = ENTRY_VARIABLE,
-	    .type = VALUE_STRING,
-	    .label = "Samples lost",
+	    .type = told->sample.value.type,
+	    .label = label,
 	    .policy = POLICY_ANSWERS,
 	    .where = "agent.asset"};
 
@@ -220,7 +222,8 @@ static void install(struct self *self)
 	struct problems problems = {0};
 
 	draft_asset(draft, self->asset, "neap");
-	declare_lost(self, draft);
+	declare_told(&self->told[TOLD_LOST], "Samples lost", draft);
+	declare_told(&self->told[TOLD_HELD], "Tasks are held", draft);
 	for (const struct policy *policy = NULL; (policy = policies_next(self->policies, policy));) {
 		if (is_shown(policy))
 			declare(self, draft, policy);
@@ -248,19 +251,42 @@ void self_refresh(struct self *self)
 	buf_free(&names);
 }
 
-/* --- losses --- */
+/* --- what it tells --- */
+
+static int tell(struct self *self, struct told *told, struct ingest *ingest, struct err *err)
+{
+	const struct entry *entry = catalog_find(self->catalog, told->path);
+	struct sample *sample = &told->sample;
+
+	told->known = true;
+	sample->time = clock_stamp(self->clock);
+	if (!entry || entry->owner != &self->owner)
+		return err_set(err, "%s is not declared: it cannot be reported", told->path);
+	return ingest_push(ingest, entry, &sample->value, &sample->time, err) < 0 ? -1 : 0;
+}
 
 int self_report_lost(struct self *self, struct ingest *ingest, const char *text, struct err *err)
 {
-	const struct entry *entry = catalog_find(self->catalog, self->lost);
-	struct value value = {.type = VALUE_STRING, .text = {.data = text, .len = strlen(text)}};
+	struct told *told = &self->told[TOLD_LOST];
 
-	free(self->lost_text);
-	self->lost_text = mem_strdup(text);
-	self->lost_stamp = clock_stamp(self->clock);
-	if (!entry || entry->owner != &self->owner)
-		return err_set(err, "%s is not declared: losses cannot be reported", self->lost);
-	return ingest_push(ingest, entry, &value, &self->lost_stamp, err) < 0 ? -1 : 0;
+	free(told->text);
+	told->text = mem_strdup(text);
+	told->sample.value.text.data = told->text;
+	told->sample.value.text.len = strlen(told->text);
+	return tell(self, told, ingest, err);
+}
+
+void self_report_held(struct self *self, struct ingest *ingest, bool held)
+{
+	struct told *told = &self->told[TOLD_HELD];
+	struct err err;
+
+	if (told->known && told->sample.value.boolean == held)
+		return;
+	told->sample.value.boolean = held;
+	if (tell(self, told, ingest, &err) < 0)
+		log_error("agent", "%s", err.text);
+	ingest_commit(ingest);
 }
 
 /* --- the start --- */
@@ -287,8 +313,11 @@ static void take_stored(void *ctx, const char *key, const struct value *value)
 struct self *self_new(const char *asset, const struct clock *clock, struct catalog *catalog,
     struct policies *policies, struct store *settings, void (*changed)(void *ctx), void *ctx)
 {
+	static const struct {
+		const char *name;
+		enum value_type type;
+	} told[TOLD] = {[TOLD_LOST] = {"lost", VALUE_STRING}, [TOLD_HELD] = {"held", VALUE_BOOLEAN}};
 	struct self *self = mem_alloc(sizeof(*self));
-	struct buf path = {0};
 
 	*self = (struct self){
 	    .owner = {.name = "agent.asset", .start = start},
@@ -300,9 +329,15 @@ struct self *self_new(const char *asset, const struct clock *clock, struct catal
 	    .changed = changed,
 	    .ctx = ctx,
 	};
-	buf_printf(&path, "%s.lost", asset);
-	self->lost = mem_strdup(buf_str(&path));
-	buf_free(&path);
+	for (int i = 0; i < TOLD; i++) {
+		struct buf path = {0};
+
+		buf_printf(&path, "%s.%s", asset, told[i].name);
+		self->told[i].path = mem_strdup(buf_str(&path));
+		self->told[i].sample.path = self->told[i].path;
+		self->told[i].sample.value.type = told[i].type;
+		buf_free(&path);
+	}
 	if (settings)
 		store_each(settings, take_stored, self);
 	return self;
@@ -315,7 +350,9 @@ void self_free(struct self *self)
 	catalog_remove(self->catalog, &self->owner);
 	free(self->asset);
 	free(self->shown);
-	free(self->lost);
-	free(self->lost_text);
+	for (int i = 0; i < TOLD; i++) {
+		free(self->told[i].path);
+		free(self->told[i].text);
+	}
 	free(self);
 }

@@ -2,7 +2,7 @@
  * The agent as an asset of its own, if agent.asset names it: each field of each policy is a setting
  * that the server can read and write, ASSET.policy.NAME.FIELD. A value that was written is kept in
  * the store and laid over what scripts and neap.yaml say. What was lost is a variable, ASSET.lost
- * (losses.h). Loop thread.
+ * (losses.h), and so is whether tasks are held, ASSET.held. Loop thread.
  */
 #ifndef NEAP_CORE_SELF_H
 #define NEAP_CORE_SELF_H
@@ -24,5 +24,7 @@ void self_free(struct self *self); /* takes its settings out of the catalog; NUL
 void self_refresh(struct self *self);
 /* Sends it as the present value of ASSET.lost, at once: by the policy "answers". */
 int self_report_lost(struct self *self, struct ingest *ingest, const char *text, struct err *err);
+/* Sends ASSET.held, likewise, when it is another than the last time, or is not known yet. */
+void self_report_held(struct self *self, struct ingest *ingest, bool held);
 
 #endif

@@ -1,6 +1,6 @@
 # The published examples of the protocol go in or come out as printed, through a broker. "tutorial" is AirVantage's "Using
-# MQTT protocol", "reference" its later MQTT API reference. Elsewhere: the tutorial's task payload in tasks.t, its
-# application model in test_model.c, the reference's time series in test_series.c, form B in test_message.c.
+# MQTT protocol", "reference" its later MQTT API reference. Elsewhere: the tutorial's application model in test_model.c, the
+# reference's time series in test_series.c, form B in tasks_bounds.t.
 use strict;
 use warnings;
 use JSON::PP ();
@@ -55,6 +55,20 @@ END
     is((on_topic("$serial/messages/json"))[0], compact($row->{printed}), "out: $row->{source}");
     is($neap->stop, 0, 'a clean stop');
 }
+
+# What was written and what was read, of form C.
+my $tutorial = start_neap(write_config($broker, serial => 'IN-0', scripts => { 'machine.lua' => <<'END' }));
+local machine = asset("machine")
+machine:variable("temperature", { read = function() return 23.2 end })
+machine:setting("threshold", { type = "int", default = 30 })
+END
+$tutorial->wait_state('connected');
+publish($broker, 'IN-0/tasks/json', slurp(root_dir() . '/tests/data/tutorial-tasks.json'));
+for my $answer ('"machine\.temperature":\[\{"timestamp":\d{10},"value":"23\.2"\}', '"machine\.threshold":\[\{"timestamp":\d{10},"value":"25"\}') {
+    wait_for(sub { grep { /$answer/ } on_topic('IN-0/messages/json') }, 20, $answer);
+    pass("in: tutorial: Receive tasks from AirVantage: $answer");
+}
+is($tutorial->stop, 0, 'a clean stop');
 
 my @IN = (
     {

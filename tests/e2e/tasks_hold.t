@@ -70,6 +70,20 @@ subtest 'tasks are refused' => sub {
     is($neap->stop, 0, 'a clean stop');
 };
 
+subtest 'the agent tells of it' => sub {
+    my $data   = subscribe($broker, topic => 'GW-5/messages/json');
+    my $config = config('GW-5', "agent: { asset: neap }\n");
+    my $told   = sub { return join(' ', map { /"neap\.held":(\w+)/g } $data->payloads) };
+    my $neap   = start_neap($config);
+    wait_for(sub { $told->() eq 'false' }, 20, 'the first report');
+    is((run_neap('hold', '-c', $config, 'tasks', '1h'))[0], 0, 'neap hold tasks 1h');
+    wait_for(sub { $told->() eq 'false true' }, 20, 'the beginning');
+    is((run_neap('hold', '-c', $config, 'off'))[0], 0, 'neap hold off');
+    wait_for(sub { $told->() eq 'false true false' }, 20, 'the end');
+    is((run_neap('task', '-c', $config, 'read', 'neap.held'))[1], "neap.held = false\n", 'it can be read');
+    is($neap->stop, 0, 'a clean stop');
+};
+
 is((run_neap('hold', '-c', config('GW-3', ''), @$_))[0], 2, "neap hold @$_: a usage error")
     for [], ['tasks'], [ 'tasks', 'soon' ], [ 'tasks', '0s' ], ['on'];
 is((run_neap('hold', '-c', config('GW-3', ''), 'off'))[0], 1, 'without an agent it fails');

@@ -39,7 +39,7 @@ static struct journal *reopen(struct journal *journal)
 {
 	struct err err = {.text = ""};
 	journal_close(journal);
-	journal = journal_open(path, &err);
+	journal = journal_open(path, true, &err);
 	assert_string_equal(err.text, "");
 	return journal;
 }
@@ -264,7 +264,7 @@ static void cannot_open(void **state)
 {
 	struct err err;
 	(void)state;
-	assert_null(journal_open("/nonexistent/uids", &err));
+	assert_null(journal_open("/nonexistent/uids", false, &err));
 	assert_non_null(strstr(err.text, "/nonexistent/uids"));
 }
 

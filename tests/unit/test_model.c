@@ -201,6 +201,28 @@ static void commands_have_parameters(void **state)
 	    "    </asset>\n");
 }
 
+static void units_stand_behind_labels_in_the_current_dialect(void **state)
+{
+	(void)state;
+	struct draft *draft = draft_new(&machine);
+	struct entry entry = {.path = "m.t", .type = VALUE_DOUBLE, .label = "Heat", .unit = "Cel"};
+	assert_int_equal(draft_add(draft, &entry, NULL), 0);
+	entry = (struct entry){.path = "m.u", .kind = ENTRY_SETTING, .type = VALUE_INT, .unit = "%"};
+	assert_int_equal(draft_add(draft, &entry, NULL), 0);
+	struct catalog *catalog = catalog_of(draft);
+	struct model_options current = options;
+	current.mqtt = true;
+	struct buf xml = {0};
+	model_xml(catalog, &current, &xml);
+	assert_non_null(strstr(buf_str(&xml), "<variable default-label=\"Heat (Cel)\" path=\"t\""));
+	assert_non_null(strstr(xml.data, "<setting default-label=\"u (%)\" path=\"u\""));
+	xml.len = 0;
+	model_xml(catalog, &options, &xml);
+	assert_non_null(strstr(buf_str(&xml), "<variable default-label=\"Heat\" path=\"t\""));
+	buf_free(&xml);
+	catalog_free(catalog);
+}
+
 static void texts_are_escaped(void **state)
 {
 	(void)state;
@@ -252,6 +274,8 @@ int main(void)
 	        the_zip_holds_the_tutorials_model, enter_folder, leave_folder),
 	    cmocka_unit_test_setup_teardown(nodes_follow_the_dots, enter_folder, leave_folder),
 	    cmocka_unit_test_setup_teardown(commands_have_parameters, enter_folder, leave_folder),
+	    cmocka_unit_test_setup_teardown(
+	        units_stand_behind_labels_in_the_current_dialect, enter_folder, leave_folder),
 	    cmocka_unit_test_setup_teardown(texts_are_escaped, enter_folder, leave_folder),
 	    cmocka_unit_test_setup_teardown(options_show, enter_folder, leave_folder),
 	};
