@@ -157,6 +157,21 @@ static int on_arrived(void *ctx, const char *topic, const void *payload, size_t 
 	return inbox_arrived(agent->inbox, payload, len, id);
 }
 
+static int publish(void *ctx, const struct uplink_message *message)
+{
+	const struct agent *agent = ctx;
+
+	return mqtt_publish(
+	    agent->mqtt, message->topic, message->payload, message->len, message->token);
+}
+
+static void drop_session(void *ctx)
+{
+	const struct agent *agent = ctx;
+
+	mqtt_drop_session(agent->mqtt);
+}
+
 static const struct mqtt_events mqtt_events = {
     .state = on_link,
     .acked = on_acked,
@@ -461,7 +476,8 @@ static int open_parts(struct agent *agent, struct err *err)
 	if (!agent->mqtt)
 		return -1;
 	agent->uplink = uplink_new(&agent->loop, agent->clock, config, agent->catalog, agent->queues,
-	    agent->policies, agent->mqtt);
+	    agent->policies,
+	    &(struct uplink_link){.publish = publish, .drop_session = drop_session, .ctx = agent});
 	ingest_observed(agent->ingest, &agent->observers);
 	uplink_observed(agent->uplink, &agent->observers);
 	agent->log_control = log_control_new(agent->clock);

@@ -45,13 +45,15 @@ const struct command commands[] = {
         command_log},
     {"test", "(FILE_test.lua | FOLDER)..",
         "runs the tests of scripts, on a clock of their own, as TAP", "a", command_test},
+    {"simulate", "[-c FILE] [-d TIME] [--outage LIST] [--json]",
+        "what the scripts would send and write, over days, in seconds", "cdj", command_simulate},
     {"clock", "[-c FILE] set", "tells the agent that the time of day is right", "ca",
         command_clock},
     {"init", "[-c FILE] [SERIAL [URL]]",
         "writes a neap.yaml to begin with, and a first script; replaces nothing", "ca",
         command_init},
     {"drain", "[-c FILE] [--timeout TIME]",
-        "sends all that waits, and waits until it is acknowledged", "cd", command_drain},
+        "sends all that waits, and waits until it is acknowledged", "ci", command_drain},
     {"support", "[-c FILE] -o FILE.tgz",
         "what support needs to see, without secrets; also without an agent", "co", command_support},
     {"export", "[-c FILE] [-o FILE]",
@@ -78,6 +80,7 @@ enum {
 	LONG_SET,
 	LONG_FOR,
 	LONG_TIMEOUT,
+	LONG_OUTAGE,
 };
 
 static const struct option long_options[] = {
@@ -95,6 +98,7 @@ static const struct option long_options[] = {
     {"check", no_argument, NULL, LONG_CHECK},
     {"try", required_argument, NULL, LONG_TRY},
     {"confirm", no_argument, NULL, LONG_CONFIRM},
+    {"outage", required_argument, NULL, LONG_OUTAGE},
     {"journal", no_argument, NULL, LONG_JOURNAL},
     {"count", required_argument, NULL, LONG_COUNT},
     {"set", required_argument, NULL, LONG_SET},
@@ -129,6 +133,10 @@ static const char **text_option(struct options *options, int option)
 		return &options->span;
 	case LONG_TIMEOUT:
 		return &options->timeout;
+	case 'd':
+		return &options->duration;
+	case LONG_OUTAGE:
+		return &options->outage;
 	default:
 		return NULL;
 	}
@@ -189,7 +197,8 @@ static char letter_of(int option)
 	    [LONG_COUNT - LONG_TYPE] = 'v',
 	    [LONG_SET - LONG_TYPE] = 'l',
 	    [LONG_FOR - LONG_TYPE] = 'l',
-	    [LONG_TIMEOUT - LONG_TYPE] = 'd',
+	    [LONG_TIMEOUT - LONG_TYPE] = 'i',
+	    [LONG_OUTAGE - LONG_TYPE] = 'd',
 	};
 
 	return option < LONG_TYPE ? (char)option : letters[option - LONG_TYPE];
@@ -208,7 +217,7 @@ int options_read(struct options *options, const struct command *command, int arg
 	*options = (struct options){.config = CONFIG_DEFAULT};
 	optind = argc < 2 ? argc : 2; /* `neap` alone is `neap help` */
 	opterr = 0;
-	while ((letter = getopt_long(argc, argv, ":c:o:e:jyn", long_options, NULL)) != -1) {
+	while ((letter = getopt_long(argc, argv, ":c:o:e:d:jyn", long_options, NULL)) != -1) {
 		/* the option, not its value */
 		const char *given = argv[optind - 1 - (optarg && optarg == argv[optind - 1])];
 		char allowed = letter_of(letter);

@@ -26,6 +26,7 @@ struct options {
 	const char *events;                 /* --count N */
 	const char *level, *span;           /* --set TOPIC=LEVEL --for TIME */
 	const char *timeout;                /* --timeout TIME */
+	const char *duration, *outage;      /* -d TIME, --outage LIST */
 	bool json, yes, dry_run, offline, watch, prometheus, check, confirm, journal;
 	char **args; /* what follows, NULL-terminated */
 	int count;
@@ -43,7 +44,7 @@ struct command {
 	const char *summary;  /* one line */
 	/* letters: c config, o output, j json, y yes, n dry-run, m --type --name --revision,
 	 * e -e CHUNK and --offline, w --watch --prometheus, k --check, t --try --confirm, 
-	 * l --journal --set --for, v --count, d --timeout, a arguments */
+	 * l --journal --set --for, v --count, i --timeout, d -d TIME and --outage, a arguments */
 	const char *allowed;
 	int (*run)(const struct invocation *invocation);
 };
@@ -69,6 +70,7 @@ int command_reload(const struct invocation *invocation);
 int command_tail(const struct invocation *invocation);
 int command_trace(const struct invocation *invocation);
 int command_log(const struct invocation *invocation);
+int command_simulate(const struct invocation *invocation);
 int command_test(const struct invocation *invocation);
 int command_clock(const struct invocation *invocation);
 int command_repl(const struct invocation *invocation);

@@ -38,6 +38,7 @@ struct services {
 	/* What scripts do to files, devices and programs goes to the test file's fakes instead, and
 	 * fails where there is none. */
 	bool faked;
+	bool invented; /* and a sensor whose read meets no fake gets values that are made up */
 	void (*policies_changed)(void *ctx);
 	/* A reload waits for handlers to end, so that no task shall begin; then: it is over. */
 	void (*reloading)(void *ctx, bool waits);
@@ -83,7 +84,8 @@ struct test_result {
  * services on a virtual clock. The scripts are loaded when a case begins to need them.
  */
 struct test_ops {
-	/* Runs the file scripts.dir/NAME.lua, which declares its cases. -1: why not. */
+	/* Makes the state, once, and runs the file scripts.dir/NAME.lua, which declares cases and fakes
+	 * (NULL: none). -1: why not. Further files may follow in the same state. */
 	int (*load)(struct host *host, const char *name, struct err *err);
 	/* [{"name":"...","scripts":["machine"],"config":"YAML","wall_ms":...}] */
 	void (*cases)(struct host *host, struct buf *json);

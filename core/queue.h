@@ -128,6 +128,9 @@ struct queue_figures {
 	int64_t oldest_wall_ms; /* of the oldest waiting, 0 if unknown */
 	uint64_t lost[LOSS_REASONS]; /* kept over restarts */
 	uint32_t segments;
+	uint64_t flash_bytes,
+	    flash_writes;    /* since the process's start: 4 KB pages that syncs brought to
+	                                       the disk, and in how many files */
 	const char *trouble; /* why the disk is not used, NULL if all is well */
 };
 struct queue_figures queue_figures(const struct queue *queue);

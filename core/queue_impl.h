@@ -61,6 +61,7 @@ struct queue {
 	int64_t first_mono_ms;
 
 	struct cursor cursor;
+	uint64_t flash_bytes, flash_writes;
 	bool done_changed, lost_changed; /* against the cursor on disk */
 	bool folder_made;
 	bool folder_dirty; /* names in it were not synced yet */

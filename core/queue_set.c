@@ -286,6 +286,8 @@ struct queue_figures queue_figures(const struct queue *queue)
 	    .first_mono_ms = fresh->waiting > 0 ? queue->first_mono_ms : 0,
 	    .oldest_wall_ms = backlog->waiting + fresh->waiting > 0 ? oldest_wall_ms(queue) : 0,
 	    .segments = (uint32_t)queue->count,
+	    .flash_bytes = queue->flash_bytes,
+	    .flash_writes = queue->flash_writes,
 	    .trouble = queue->trouble ? queue->trouble_text : NULL,
 	};
 

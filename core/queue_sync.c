@@ -17,6 +17,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define PAGE 4096
+
 struct item {
 	char *path;
 	struct queue *queue; /* NULL: the folder of them all */
@@ -50,6 +52,13 @@ static void add_folder(struct sync_job *job, struct queue *queue, const char *pa
 	if (*dirty)
 		add_item(job, queue, path)->folder = true;
 	*dirty = false;
+}
+
+/* Whole pages, from `from` to `upto` bytes of a file. */
+static void count_flash(struct queue *queue, uint64_t from, uint64_t upto)
+{
+	queue->flash_bytes += (upto + PAGE - 1) / PAGE * PAGE - from / PAGE * PAGE;
+	queue->flash_writes++;
 }
 
 /* --- on the disk thread --- */
@@ -118,6 +127,7 @@ static void store_cursor(struct sync_job *job, struct queue *queue)
 	queue->folder_dirty |= first;
 	queue->lost_changed = queue->done_changed = false;
 	(void)add_item(job, queue, path);
+	count_flash(queue, 0, 1);
 }
 
 static void gather_segments(struct sync_job *job, struct queue *queue)
@@ -133,6 +143,7 @@ static void gather_segments(struct sync_job *job, struct queue *queue)
 		struct item *item = add_item(job, queue, segment->path);
 		item->first_seq = segment->header.first_seq;
 		item->upto = segment->written;
+		count_flash(queue, segment->synced, segment->written);
 	}
 }
 

@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define MEMORY   "/dev/shm"
+#define NEVER_MS 86400000 /* of real time: whoever owns the virtual clock syncs */
 #define REST_MS  60000
 #define COPY_MAX (16 * 1024 * 1024) /* of one file of the state */
 
@@ -61,7 +63,7 @@ static void copy_folder(const char *from, const char *to)
 
 static int make_folders(struct rig *rig, const struct rig_options *options, struct err *err)
 {
-	const char *tmp = getenv("TMPDIR");
+	const char *tmp = options->in_memory && access(MEMORY, W_OK) == 0 ? MEMORY : getenv("TMPDIR");
 
 	buf_printf(&rig->dir, "%s/neap-%s-XXXXXX", tmp && *tmp ? tmp : "/tmp", options->name);
 	(void)buf_str(&rig->dir);
@@ -106,7 +108,7 @@ static int open_parts(struct rig *rig, struct err *err)
 	const struct config *config = &rig->config;
 	const struct queue_options options = {
 	    .dir = config->queue.dir,
-	    .sync_ms = config->queue.sync_ms,
+	    .sync_ms = rig->is_virtual ? NEVER_MS : config->queue.sync_ms,
 	    .memory = config->queue.memory,
 	    .limit = config->queue.limit,
 	};
@@ -141,6 +143,7 @@ static void open_host(struct rig *rig, const struct rig_options *options)
 	    .state_dir = rig->config.state.dir,
 	    .only = options->only,
 	    .faked = options->faked,
+	    .invented = options->invented,
 	    .policies_changed = on_policies_changed,
 	    .ctx = rig,
 	};
@@ -154,6 +157,7 @@ struct rig *rig_open(const struct rig_options *options, struct err *err)
 	struct rig *rig = mem_alloc(sizeof(*rig));
 
 	rig->ops = options->ops;
+	rig->is_virtual = options->is_virtual;
 	rig->committed = options->committed;
 	rig->ctx = options->ctx;
 	rig->clock = options->is_virtual ? clock_new_virtual(options->wall_ms)

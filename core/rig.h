@@ -4,7 +4,8 @@
  * simulations.
  *
  * On a virtual clock time passes only in rig_advance; whoever owns the rig calls rig_settle before,
- * so that nothing that is under way is overtaken. Loop thread.
+ * so that nothing that is under way is overtaken; the queues are synced by it alone then. Loop
+ * thread.
  */
 #ifndef NEAP_CORE_RIG_H
 #define NEAP_CORE_RIG_H
@@ -21,7 +22,8 @@ struct rig_options {
 	bool is_virtual;              /* the clock */
 	int64_t wall_ms;              /* when a virtual clock begins */
 	const char *const *only;      /* the scripts that are loaded, ends with NULL; NULL: all */
-	bool faked;                   /* scripts reach no device: host.h */
+	bool faked, invented;         /* scripts reach no device: host.h */
+	bool in_memory;               /* the folder, if the system has one there */
 	void (*committed)(void *ctx); /* samples came in; or NULL */
 	void *ctx;
 };
@@ -37,6 +39,7 @@ struct rig {              /* to be read only */
 	struct store *settings;
 	struct ingest *ingest;
 	struct inbox *inbox;
+	bool is_virtual;
 	struct host *host; /* open, with nothing loaded */
 	struct buf dir, state, queue;
 	void (*committed)(void *ctx);

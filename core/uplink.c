@@ -41,7 +41,7 @@ struct uplink {
 	const struct config *config;
 	struct queue_set *queues;
 	struct policies *policies;
-	struct mqtt *mqtt;
+	struct uplink_link link;
 	const struct observers *observers;
 	struct bodies *bodies;
 	struct outlet *outlets;
@@ -251,7 +251,14 @@ static bool send_one(struct uplink *uplink, const struct candidate *candidate, b
 	outlet->turn = ++uplink->turns;
 	if (contended)
 		account_share(uplink, candidate->lane, flight->bytes);
-	if (mqtt_publish(uplink->mqtt, body.topic, body.text->data, body.text->len, flight) == 0) {
+	const struct uplink_message message = {
+	    .policy = outlet->name,
+	    .topic = body.topic,
+	    .payload = body.text->data,
+	    .len = body.text->len,
+	    .token = flight,
+	};
+	if (uplink->link.publish(uplink->link.ctx, &message) == 0) {
 		tell(uplink, flight, SIGHT_SENT);
 		return true;
 	}
@@ -400,7 +407,7 @@ static void on_lost(struct uplink *uplink)
 		bodies_condemn(uplink->bodies, uplink->last.queue, uplink->last.seq);
 	for (struct flight *flight = uplink->flights; flight; flight = flight->next)
 		flight->dropped = true;
-	mqtt_drop_session(uplink->mqtt);
+	uplink->link.drop_session(uplink->link.ctx);
 }
 
 /* What had to wait for the link is backlog: it drains beside what comes from now on. */
@@ -441,7 +448,8 @@ void uplink_link(struct uplink *uplink, const struct link_status *status)
 /* --- outside --- */
 
 struct uplink *uplink_new(uv_loop_t *loop, struct clock *clock, const struct config *config,
-    struct catalog *catalog, struct queue_set *queues, struct policies *policies, struct mqtt *mqtt)
+    struct catalog *catalog, struct queue_set *queues, struct policies *policies,
+    const struct uplink_link *link)
 {
 	struct uplink *uplink = mem_alloc(sizeof(*uplink));
 
@@ -450,7 +458,7 @@ struct uplink *uplink_new(uv_loop_t *loop, struct clock *clock, const struct con
 	uplink->config = config;
 	uplink->queues = queues;
 	uplink->policies = policies;
-	uplink->mqtt = mqtt;
+	uplink->link = *link;
 	uplink->random = ((uint32_t)clock_mono_us(clock) ^ ((uint32_t)getpid() << 16)) | 1;
 	uplink->bodies = bodies_new(clock, config, catalog);
 	uplink->timer = mem_alloc(sizeof(*uplink->timer));

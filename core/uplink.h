@@ -23,9 +23,23 @@
 
 struct uplink;
 
+struct uplink_message {
+	const char *policy, *topic;
+	const void *payload;
+	size_t len;
+	void *token;
+};
+
+/* What carries the messages: the functions of mqtt.h, or a model of a link. */
+struct uplink_link {
+	int (*publish)(void *ctx, const struct uplink_message *message);
+	void (*drop_session)(void *ctx);
+	void *ctx;
+};
+
 struct uplink *uplink_new(uv_loop_t *loop, struct clock *clock, const struct config *config,
     struct catalog *catalog, struct queue_set *queues, struct policies *policies,
-    struct mqtt *mqtt);
+    const struct uplink_link *link);
 void uplink_free(struct uplink *uplink);
 void uplink_observed(struct uplink *uplink, const struct observers *observers); /* outlive it */
 

@@ -205,6 +205,13 @@ static int feeds(lua_State *L)
 	return 0;
 }
 
+/* invented(text): what has values that are made up, and why */
+static int invented(lua_State *L)
+{
+	log_info("invented", "%s", luaL_checkstring(L, 1));
+	return 0;
+}
+
 void bind_fake(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
@@ -213,6 +220,11 @@ void bind_fake(lua_State *L)
 	    {NULL, NULL},
 	};
 	const struct script *script = script_of(L);
-	if (script->host->services.faked && script != script->host->console)
-		luaL_setfuncs(L, functions, 0);
+	if (!script->host->services.faked || script == script->host->console)
+		return;
+	luaL_setfuncs(L, functions, 0);
+	if (!script->host->services.invented)
+		return;
+	lua_pushcfunction(L, invented);
+	lua_setfield(L, -2, "invented");
 }

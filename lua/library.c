@@ -172,13 +172,13 @@ static int run(lua_State *L)
 	return 0;
 }
 
-int library_run(struct script *script, struct err *err)
+int library_run(struct script *script, const char *name, struct err *err)
 {
-	char name[300];
-	(void)snprintf(name, sizeof name, "%s.lua", script->name);
-	const struct source *source = script_source(script, name, err);
+	char file[300];
+	(void)snprintf(file, sizeof file, "%s.lua", name);
+	const struct source *source = script_source(script, file, err);
 	if (!source) {
-		err_prefix(err, "%s: ", name);
+		err_prefix(err, "%s: ", file);
 		return -1;
 	}
 	return script_call(script, run, &source, err);

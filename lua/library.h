@@ -10,7 +10,7 @@
 
 /* Fills the script's new state. */
 int library_open(struct script *script, struct err *err);
-/* Runs the script's file, DIR/NAME.lua. The text of an error begins with "NAME.lua:LINE:". */
-int library_run(struct script *script, struct err *err);
+/* Runs the file DIR/NAME.lua. The text of an error begins with "NAME.lua:LINE:". */
+int library_run(struct script *script, const char *name, struct err *err);
 
 #endif

@@ -168,7 +168,7 @@ struct script *load_script(
 	if (result == 0)
 		result = library_open(script, &err);
 	if (result == 0)
-		result = library_run(script, &err);
+		result = library_run(script, script->name, &err);
 	if (script->L && (result == 0 || !host->services.ingest))
 		undefined_find(script, host->services.ingest != NULL, &found);
 	if (script->L)

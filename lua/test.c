@@ -82,20 +82,26 @@ static void forget(struct test *test)
 
 /* --- begin and end --- */
 
-static int load(struct host *host, const char *name, struct err *err)
+static int make_state(struct host *host, const char *name, struct err *err)
 {
 	struct script *script = script_new(host, name);
-	int result;
 	script->memory_max = MEMORY;
 	host->console = script;
 	host->test = mem_alloc(sizeof *host->test);
 	host->test->host = host;
 	ingest_tap(host->services.ingest, on_sample, host->test);
 	log_tap(on_log, host->test);
-	result = script->L ? library_open(script, err) : err_set(err, "not enough memory");
-	if (result == 0)
-		result = library_run(script, err);
-	script->loading = false;
+	return script->L ? library_open(script, err) : err_set(err, "not enough memory");
+}
+
+static int load(struct host *host, const char *name, struct err *err)
+{
+	int result = host->test ? 0 : make_state(host, name ? name : "fakes", err);
+	if (result < 0 || !name)
+		return result;
+	host->console->loading = true;
+	result = library_run(host->console, name, err);
+	host->console->loading = false;
 	return result;
 }
 

@@ -202,8 +202,12 @@ end
 -- what: its name in messages. list: of a variable, its point at 1; of a group, the points by name,
 -- and the list of names.
 function sensor.new(what, options, list, names)
+	local read = options.read
+	if rawget(core, "invented") then
+		read = import("invent")(what, read, list, names)
+	end
 	local self = setmetatable({
-		what = what, read = options.read, timeout = options.timeout, points = list,
+		what = what, read = read, timeout = options.timeout, points = list,
 		names = names, fails = 0, skip = 0, running = false, jobs = {},
 	}, run_meta)
 	carry.add("sensor", what, self)
