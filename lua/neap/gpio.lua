@@ -27,22 +27,24 @@ local function open(self)
 		options.debounce or 0, self.event)
 end
 
--- Until it is there: it may be at the end of a cable. Told once per change.
-local function keep_open(self)
-	local pause = AGAIN_MS
-	while not self.closed do
-		local ok, why = pcall(open, self)
-		if ok and self.bad then
-			core.log("info", ("gpio %s: is there again"):format(self.name))
-		elseif not ok and not self.bad then
-			core.log("error", tostring(why))
-		end
-		self.bad = not ok
-		if ok then
-			return
-		end
-		core.sleep(pause)
-		pause = math.min(2 * pause, AGAIN_MAX_MS)
+-- Until it is there: it may be at the end of a cable. Told once per change. By a timer, because a
+-- handler that waited for it would hold a reload up.
+local function look_for(self)
+	if self.closed then
+		return
+	end
+	local ok, why = pcall(open, self)
+	if ok and self.bad then
+		core.log("info", ("gpio %s: is there again"):format(self.name))
+	elseif not ok and not self.bad then
+		core.log("error", tostring(why))
+	end
+	self.bad = not ok
+	if ok then
+		self.pause = AGAIN_MS
+	else
+		core.arm(self.looker, self.pause)
+		self.pause = math.min(2 * self.pause, AGAIN_MAX_MS)
 	end
 end
 
@@ -50,8 +52,7 @@ local function gone(self, why)
 	core.log("error", why)
 	core.gpio.close_input(self.handle)
 	self.handle, self.bad = nil, true
-	core.sleep(AGAIN_MS)
-	keep_open(self)
+	core.arm(self.looker, AGAIN_MS)
 end
 
 local function handle_of(self)
@@ -104,8 +105,9 @@ local function input(name, given)
 				told(on, ...)
 			end
 		end
-		feed.at_start(function()
-			keep_open(self)
+		self.pause = AGAIN_MS
+		self.looker = core.ticker(what .. ": ", 0, 0, function()
+			look_for(self)
 		end)
 	else
 		self.event = function() end
