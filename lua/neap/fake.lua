@@ -74,7 +74,7 @@ local function switched(name, on)
 			handle.on = on
 			if handle.edge == "both" or handle.edge == (on and "rising" or "falling") then
 				handle.count = handle.count + 1
-				handle.run(handle, on, core.now(), handle.count)
+				handle.run(handle, on, core.now(), 1)
 			end
 		end
 	end
