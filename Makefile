@@ -64,7 +64,7 @@ HELPERS  := $(filter-out $(UNIT:%=tests/unit/%.c),$(wildcard tests/unit/*.c))
 PROGRAMS := $(patsubst %.c,%,$(wildcard tests/tools/*.c bench/*.c))
 PRELOADS := $(patsubst tests/fault/%.c,%,$(wildcard tests/fault/*_preload.c))
 FUZZERS  := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
-TEST_BINS = $(UNIT:%=$(B)/tests/%) $(PROGRAMS:%=$(B)/%) $(PRELOADS:%=$(B)/tests/%.so)
+TEST_BINS = $(B)/tests/neap-plain $(UNIT:%=$(B)/tests/%) $(PROGRAMS:%=$(B)/%) $(PRELOADS:%=$(B)/tests/%.so)
 HAVE_FUZZER = $(wildcard $(shell $(CLANG) -print-resource-dir 2>/dev/null)/lib/*/libclang_rt.fuzzer*)
 FUZZ_BINS = $(if $(FUZZERS),$(if $(HAVE_FUZZER),$(FUZZERS:%=build/fuzz/tests/%)))
 TESTS     = $(UNIT:%=$(B)/tests/%) $(sort $(wildcard tests/tools/*.t tests/lua/*_test.lua scripts/*_test.lua examples/*_test.lua tests/e2e/*.t tests/fault/*.t)) $(FUZZ_BINS)
@@ -120,6 +120,15 @@ $(UNIT:%=$(B)/tests/%): $(B)/tests/%: $(B)/tests/unit/%.o $(HELPERS:%.c=$(B)/%.o
 $(PROGRAMS:%=$(B)/%): %: %.o $(B)/libneap.a
 	$(call say,LINK,$@)
 	$(Q)$(LINK) -o $@ $^ $(OUR_LDLIBS) $(LDLIBS)
+# neap as it is without libedit
+$(B)/plain/console_line.o: core/console_line.c $(B)/flags
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(filter-out -DHAVE_LIBEDIT,$(COMPILE)) -c -o $@ $<
+$(B)/tests/neap-plain: $(B)/core/main.o $(B)/plain/console_line.o $(B)/libneap.a
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(LINK) -o $@ $^ $(filter-out $(EDIT_LIBS),$(OUR_LDLIBS)) $(LDLIBS)
 $(B)/tests/%.so: tests/fault/%.c $(B)/flags
 	$(call say,CC,$@)
 	@mkdir -p $(@D)

@@ -3,9 +3,9 @@
 #include "core/control.h"
 #include "core/json_out.h"
 #include "core/number.h"
+#include "core/reload_text.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #define CALL_MS 60000 /* scripts may take their time to load, and handlers to end */
 
@@ -24,46 +24,13 @@ static int call(const struct config *config, const char *request, struct json_do
 	return *doc ? 0 : -1;
 }
 
-static const char *text(const struct json *object, const char *key)
-{
-	const struct json *member = json_member(object, key);
-
-	return member && member->kind == JSON_STRING ? member->string.data : "";
-}
-
-static bool flag(const struct json *object, const char *key)
-{
-	const struct json *member = json_member(object, key);
-
-	return member && member->kind == JSON_BOOLEAN && member->boolean;
-}
-
-/* Prints what came of it; true if all is well. */
-static bool show(const struct json *answer)
-{
-	const struct json *changes = json_member(answer, "changes");
-	const struct json *problems = json_member(answer, "problems");
-	bool well = true;
-
-	for (const struct json *one = problems ? problems->child : NULL; one; one = one->next) {
-		well = well && flag(one, "warning");
-		fprintf(stderr, "%s%s\n", text(one, "text"), flag(one, "warning") ? " (warning)" : "");
-	}
-	for (const struct json *one = changes ? changes->child : NULL; one; one = one->next)
-		printf("%s: %s%s\n", text(one, "script"), text(one, "result"),
-		    strcmp(text(one, "result"), "refused") == 0 ? ", the version from before goes on" : "");
-	if (well && (!changes || !changes->child))
-		puts("nothing changed");
-	return well;
-}
-
 static int reload(const struct config *config, const char *request)
 {
 	struct json_doc *doc;
 
 	if (call(config, request, &doc) < 0)
 		return EXIT_FAILED;
-	bool well = show(json_root(doc));
+	bool well = reload_print(json_root(doc));
 	json_free(doc);
 	return well ? EXIT_DONE : EXIT_FAILED;
 }

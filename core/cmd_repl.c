@@ -2,6 +2,7 @@
 #include "core/command.h"
 #include "core/console.h"
 #include "core/control.h"
+#include "core/follow.h"
 #include "core/json_out.h"
 #include "core/log.h"
 #include "core/offline.h"
@@ -38,6 +39,16 @@ static int ask(void *ctx, const char *request, struct buf *answer, struct err *e
 	const struct config *config = ctx;
 
 	return control_call(config->control.socket, request, ASK_MS, answer, err);
+}
+
+static int follow(void *ctx, const char *request, int interrupt,
+    int (*print)(void *ctx, const struct json *message, bool first), void *print_ctx,
+    struct err *err)
+{
+	const struct config *config = ctx;
+	const struct follow follow = {.command = "repl", .print = print, .ctx = print_ctx};
+
+	return follow_until(&follow, config->control.socket, request, interrupt, err);
 }
 
 static int complete(void *ctx, const char *text, struct buf *answer, struct err *err)
@@ -81,6 +92,8 @@ static int run_attached(const struct invocation *invocation, struct config *conf
 	    .eval = eval,
 	    .complete = complete,
 	    .ask = ask,
+	    .follow = follow,
+	    .scripts = config->scripts.dir,
 	    .help = invocation->host->help,
 	    .greeting = "neap " NEAP_VERSION ", in the running agent. Reads run; what has effects "
 	                "waits\nfor :arm. Lua, or :help"};

@@ -6,6 +6,7 @@
 
 #include "core/buf.h"
 #include "core/err.h"
+#include "core/json.h"
 
 #include <stdbool.h>
 
@@ -19,6 +20,12 @@ struct console_side {
 	int (*ask)(void *ctx, const char *request, struct buf *answer, struct err *err);
 	/* Of struct host_ops. */
 	int (*help)(const char *topic, struct buf *text);
+	/* A stream of the control socket, each message to `print`, until `interrupt` is readable; NULL:
+	 * there is none. */
+	int (*follow)(void *ctx, const char *request, int interrupt,
+	    int (*print)(void *ctx, const struct json *message, bool first), void *print_ctx,
+	    struct err *err);
+	const char *scripts; /* the folder of the agent's; NULL: there is none */
 	const char *greeting;
 };
 

@@ -3,6 +3,7 @@
 #ifndef NEAP_CORE_FOLLOW_H
 #define NEAP_CORE_FOLLOW_H
 
+#include "core/err.h"
 #include "core/json.h"
 
 #include <stdbool.h>
@@ -21,7 +22,6 @@ struct follow {
  * is none. */
 int follow_run(const struct follow *follow, const char *socket, const char *request);
 /* The same for the console: until `interrupt` is readable. -1: said why in err. */
-struct err;
 int follow_until(const struct follow *follow, const char *socket, const char *request,
     int interrupt, struct err *err);
 

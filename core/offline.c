@@ -2,10 +2,14 @@
 
 #include "core/json.h"
 #include "core/mem.h"
+#include "core/number.h"
 #include "core/rig.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define TIME_MAX_MS (31LL * 86400000)
 
 struct offline {
 	const struct host_ops *ops;
@@ -17,11 +21,17 @@ struct offline {
 struct offline *offline_open(const struct config *config, const struct host_ops *ops,
     struct problems *problems, struct err *err)
 {
-	const struct rig_options options = {
-	    .name = "repl", .config = config, .ops = ops, .copy_state = true};
+	struct clock *now = clock_new(config->clock.trust);
+	const struct rig_options options = {.name = "repl",
+	    .config = config,
+	    .ops = ops,
+	    .copy_state = true,
+	    .is_virtual = true,
+	    .wall_ms = clock_wall_ms(now)};
 	struct rig *rig = rig_open(&options, err);
 	struct offline *offline;
 
+	clock_free(now);
 	if (!rig)
 		return NULL;
 	offline = mem_alloc(sizeof(*offline));
@@ -62,6 +72,24 @@ static void on_interrupt(uv_poll_t *poll, int status, int events)
 	offline->ops->console->stop(offline->rig->host);
 }
 
+/* Time passes only where a chunk waits for it: to the next timer. */
+static void pass(struct offline *offline)
+{
+	struct rig *rig = offline->rig;
+	int64_t next;
+
+	(void)uv_run(&rig->loop, UV_RUN_NOWAIT);
+	if (offline->done)
+		return;
+	next = offline->ops->next(rig->host);
+	if (next <= clock_mono_ms(rig->clock))
+		offline->ops->run(rig->host);
+	else if (offline->ops->waits(rig->host) || next == INT64_MAX)
+		(void)uv_run(&rig->loop, UV_RUN_ONCE); /* for a device, a program */
+	else
+		rig_advance(rig, next);
+}
+
 static int eval(void *ctx, const char *chunk, int interrupt, struct buf *answer, struct err *err)
 {
 	struct offline *offline = ctx;
@@ -78,7 +106,7 @@ static int eval(void *ctx, const char *chunk, int interrupt, struct buf *answer,
 		uv_poll_start(&poll, UV_READABLE, on_interrupt);
 	}
 	while (!offline->done)
-		uv_run(&offline->rig->loop, UV_RUN_ONCE);
+		pass(offline);
 	if (interrupt >= 0) {
 		uv_close((uv_handle_t *)&poll, NULL);
 		uv_run(&offline->rig->loop, UV_RUN_NOWAIT);
@@ -97,19 +125,61 @@ static int complete(void *ctx, const char *text, struct buf *answer, struct err 
 	return offline->ops->console->complete(offline->rig->host, text, strlen(text), answer, err);
 }
 
+static uint64_t accepted(const struct rig *rig)
+{
+	uint64_t sum = 0;
+
+	for (struct queue *queue = queue_next(rig->queues, NULL); queue;
+	     queue = queue_next(rig->queues, queue))
+		sum += queue_figures(queue).accepted;
+	return sum;
+}
+
+/* {"cmd":"time","ms":3600000}: the result is a text. */
+static int pass_time(
+    struct offline *offline, const struct json *ms, struct buf *answer, struct err *err)
+{
+	struct rig *rig = offline->rig;
+	uint64_t before = accepted(rig);
+	int64_t end, next;
+	char text[160], passed[NUMBER_TEXT];
+
+	if (!ms || ms->kind != JSON_INTEGER || ms->integer > TIME_MAX_MS)
+		return err_set(err, "time passes by 31 days at most");
+	end = clock_mono_ms(rig->clock) + ms->integer;
+	do {
+		if (!rig_settle(rig))
+			return err_set(err, "the scripts do not come to rest: one waits for no time again and "
+			                    "again, or for a device");
+		next = offline->ops->next(rig->host);
+		rig_advance(rig, next < end ? next : end);
+	} while (next < end);
+	if (!rig_settle(rig))
+		return err_set(err, "the scripts do not come to rest");
+	(void)duration_format(passed, ms->integer);
+	(void)snprintf(text, sizeof(text), "%s passed, %llu samples were taken", passed,
+	    (unsigned long long)(accepted(rig) - before));
+	json_add_text(answer, text);
+	return 0;
+}
+
 static int ask(void *ctx, const char *request, struct buf *answer, struct err *err)
 {
 	struct offline *offline = ctx;
 	size_t pos = 0;
 	struct json_doc *doc = json_parse(request, strlen(request), &pos, 100, err);
 	const struct json *cmd = doc ? json_member(json_root(doc), "cmd") : NULL;
-	bool sensors = cmd && strcmp(cmd->string.data, "sensors") == 0;
+	const char *name = cmd ? cmd->string.data : "";
+	int rc = 0;
 
+	if (strcmp(name, "time") == 0)
+		rc = pass_time(offline, json_member(json_root(doc), "ms"), answer, err);
+	else if (strcmp(name, "sensors") == 0)
+		offline->ops->console->sensors(offline->rig->host, NULL, NULL, answer);
+	else
+		rc = err_set(err, "offline there is no agent to ask: all runs here, on a copy");
 	json_free(doc);
-	if (!sensors)
-		return err_set(err, "offline there is no agent to ask: all runs here, on a copy");
-	offline->ops->console->sensors(offline->rig->host, NULL, NULL, answer);
-	return 0;
+	return rc;
 }
 
 struct console_side offline_side(struct offline *offline)
@@ -118,6 +188,6 @@ struct console_side offline_side(struct offline *offline)
 	    .eval = eval,
 	    .complete = complete,
 	    .ask = ask,
-	    .greeting = "neap " NEAP_VERSION ", offline, on a copy of the state: all runs, nothing "
-	                "is\nsent or kept. Lua, or :help"};
+	    .greeting = "neap " NEAP_VERSION ", offline, on a copy of the state: all runs, nothing is\n"
+	                "sent or kept; time passes where a chunk waits for it. Lua, or :help"};
 }

@@ -248,28 +248,37 @@ void status_print(const struct json *status)
 static void print_value(const struct json *value)
 {
 	if (!value)
-		printf("%-20s", "-");
+		printf("%-16s", "-");
 	else if (value->kind == JSON_INTEGER)
-		printf("%-20lld", (long long)value->integer);
+		printf("%-16lld", (long long)value->integer);
 	else if (value->kind == JSON_DOUBLE)
-		printf("%-20.12g", value->number);
+		printf("%-16.9g", value->number);
 	else if (value->kind == JSON_STRING)
-		printf("%-20.20s", value->string.data);
+		printf("%-15.15s ", value->string.data);
 	else
-		printf("%-20s", value->boolean ? "true" : "false");
+		printf("%-16s", value->boolean ? "true" : "false");
+}
+
+static void print_sensor(const struct json *sensor)
+{
+	char age[NUMBER_TEXT] = "-", next[NUMBER_TEXT] = "-";
+
+	if (json_member(sensor, "age_s"))
+		span(sensor, "age_s", age);
+	if (json_member(sensor, "next_s"))
+		span(sensor, "next_s", next);
+	printf("%-29s ", text(sensor, "path"));
+	print_value(json_member(sensor, "value"));
+	printf("%-8s%-8s%-8s%lld\n", text(sensor, "quality"), age, next,
+	    (long long)integer(sensor, "failures"));
+	if (text(sensor, "error")[0])
+		printf("  error: %s\n", text(sensor, "error"));
 }
 
 void status_print_sensors(const struct json *sensors, const char *beginning)
 {
-	char time[NUMBER_TEXT];
-
-	printf("%-36s%-20s%-8s%s\n", "path", "value", "quality", "age");
-	for (const struct json *one = sensors->child; one; one = one->next) {
-		if (strncmp(text(one, "path"), beginning, strlen(beginning)) != 0)
-			continue;
-		printf("%-35s ", text(one, "path"));
-		print_value(json_member(one, "value"));
-		printf("%-8s%s\n", text(one, "quality"),
-		    json_member(one, "age_s") ? span(one, "age_s", time) : "-");
-	}
+	printf("%-30s%-16s%-8s%-8s%-8s%s\n", "path", "value", "quality", "age", "next", "errors");
+	for (const struct json *one = sensors->child; one; one = one->next)
+		if (strncmp(text(one, "path"), beginning, strlen(beginning)) == 0)
+			print_sensor(one);
 }

@@ -129,6 +129,36 @@ like((repl('-e', '1'))[2], qr/another chunk runs/, 'one chunk at a time');
 $held->kill9;
 wait_for(sub { (repl('-e', '1'))[0] == 0 }, 20, 'the console to be free again');
 
+# --- reload, load ---
+my $scripts = dirname($config) . '/scripts';
+($status, $out, $err) = run_neap_input(":reload\n");
+is_deeply([ $status, $out ], [ 0, "nothing changed\n" ], ':reload') or diag($err);
+my $other = temp_dir() . '/machine.lua';
+spew($other, $lua =~ s/return 23\.5/return 24.5/r);
+($status, $out, $err) = run_neap_input(":load $other --try 5m\nread 'machine.temperature'\n");
+is($status, 0, ':load') or diag($err);
+like($out, qr/kept as \S+machine\.lua\.before\nmachine: reloaded\n24\.5\n/, '... is in force');
+is(slurp("$scripts/machine.lua.before"), $lua, '... the one before is kept');
+like((run_neap_input(":status\n"))[1], qr/on trial for another [45]m/, '... on trial');
+run_neap('reload', '-c', $config, '--confirm');
+spew($other, 'nonsense(');
+($status, $out, $err) = run_neap_input(":load $other\n");
+is($status, 1, 'one that does not load');
+like($err, qr/machine\.lua:1: /, '... and why');
+is((repl('-e', 'read "machine.temperature"'))[1], "24.5\n", '... the one before goes on');
+spew("$scripts/machine.lua", $lua);
+is((run_neap_input(":reload machine\n"))[0], 0, ':reload of one');
+is((run_neap_input(":load nothing.lua\n"))[0], 1, 'no such file');
+is((run_neap_input(":load\n"))[0], 1, 'no file');
+is((run_neap_input(":time +1h\n"))[0], 1, ':time is for offline');
+is((run_neap_input(":log mqtt=debug 1m\n"))[0], 0, ':log sets a level');
+like($neap->log, qr/the level of mqtt: debug for 1m/, '... for a time');
+is((run_neap_input(":trace nothing\n"))[0], 1, ':trace of nothing');
+($status, $out, $err) = run_neap_input(":help\n:sensors\n:status\n:queue\n:help asset.variable\n");
+is_deeply([ grep { length > 80 } split /\n/, $out ], [], 'what they print fits 80 columns');
+like($out, qr/^machine\.temperature +24\.5 +good +\S+ +- +0$|^machine\.temperature +- +none/m, ':sensors');
+unlike((run_neap_input("error('x')\n"))[2], qr/\e\[/, 'no colours but on a terminal');
+
 is($neap->stop, 0, 'a clean stop');
 is((repl('-e', '1'))[0], 1, 'without an agent it fails');
 
@@ -143,6 +173,20 @@ is($out, "26\n", 'and nothing of it was kept') or diag($err);
 ($status, $out, $err) = run_neap('repl', '-c', $config, '--offline', '-e', 'sleep(0.05) command("machine.reset", { delay = 6 }) error("x")');
 is($status, 1, 'offline: an error fails');
 like($err, qr/reset ran\s+6/, '... the command ran');
+my @offline = ($ENV{NEAP_BIN} // root_dir() . '/build/rel/neap', 'repl', '-c', $config, '--offline');
+spew("$scripts/beat.lua", <<'BEAT');
+local beat, count = asset("beat"), 0
+beat:variable("count", { type = "int", every = "1m", read = function() count = count + 1 return count end })
+beat:variable("bad", { every = "10m", read = function() error("never", 0) end })
+BEAT
+my $input = "sleep('1h')\nread 'beat.count'\n:time +1d\n:sensors beat\n:status\n";
+my $began = time;
+($status, $out, $err) = run_command(\$input, @offline);
+like($out, qr/^62\n1d passed, 1440 samples were taken\n/m, 'offline time passes where a chunk waits, and by :time') or diag($err);
+like($out, qr/^beat\.count +15\d\d +good +\d\S* +\d\S* +0$/m, '... the sensors after it');
+like($out, qr/^beat\.bad +- +bad +- +\S+ +\d+\n  error: never$/m, '... the one that fails');
+is($status, 1, '... :status needs an agent');
+unlink("$scripts/beat.lua");
 is_deeply([ glob(($ENV{TMPDIR} // '/tmp') . '/neap-repl-*') ], \@before, 'the copy is removed') if !@before;
 is(join(',', sort map { s{.*/}{}r . ':' . -s $_ } grep { -f } glob(dirname($config) . '/state/*')), $state, 'the state is as it was');
 done_testing;

@@ -8,6 +8,9 @@ plan skip_all => 'tmux is not installed' if system('command -v tmux >/dev/null 2
 
 my $lua = <<'LUA';
 local machine = asset("machine")
+policy("default", { flush = "200ms" })
+local steps = 0
+asset("beat"):variable("steps", { every = "100ms", read = function() steps = steps + 1 return steps end })
 machine:variable("temperature", { read = function() return 23.5 end })
 machine:setting("threshold", { type = "int", default = 30 })
 machine:setting("throttle", { type = "int", default = 1 })
@@ -70,6 +73,38 @@ type_keys('-l', ':sta');
 type_keys('Tab');
 type_keys('Enter');
 appears(qr/^link +connected/m, 'a colon command, completed');
+for my $row (
+    [ ':trace beat.steps', qr/acknowledged +default #\d+/, 'a trace' ],
+    [ ':tail beat.steps', qr/beat\.steps +\d+ [^\n]*good/, 'datapoints live' ],
+    [ ':log debug', qr/info +\w+: /, 'the log live' ]) {
+    my ($line, $like, $what) = @$row;
+    type_keys('-l', ":trace beat") if $line =~ /trace/;
+    type_keys('Tab') if $line =~ /trace/;
+    type_keys('-l', $line) if $line !~ /trace/;
+    type_keys('Enter');
+    run_neap('log', '-c', $config, '--set', 'nothing=info') if $line =~ /log/;
+    appears($like, $what);
+    type_keys('C-c');
+    type_keys('-l', "'after$line'");
+    type_keys('Enter');
+    appears(qr/^"after$line"$/m, "... and Ctrl-C ends it");
+}
+mkdir("$home/folder");
+spew("$home/folder/a file's.txt", 'content');
+type_keys('-l', "file.read \"$home/fol");
+type_keys('Tab');
+type_keys('-l', 'a');
+type_keys('Tab');
+appears(qr/folder\/a file's\.txt/, 'names of files');
+type_keys('C-c');
+type_keys('-l', "= \x{e9}t\x{e9}");
+type_keys('C-c');
+tmux('pipe-pane', '-o', "cat >$home/bytes");
+type_keys('-l', 'local a_line_of_thirty_letters');
+appears(qr/a_line_of_thirty_letters *$/m, 'a long line is typed');
+tmux('pipe-pane');
+cmp_ok(-s "$home/bytes", '<', 300, 'which costs few bytes: ' . -s "$home/bytes");
+type_keys('C-c');
 type_keys('-l', ':quit');
 type_keys('Enter');
 wait_for(sub { -s "$home/.neap_history" }, 20, 'the history');
@@ -78,8 +113,28 @@ session();
 appears(qr/^neap> *$/m, 'again');
 type_keys('Up');
 type_keys('Up');
-type_keys('Up');
-appears(qr/^neap> sleep\(600\) *$/m, 'the history is there again');
+appears(qr/^neap> 'after:log debug' *$/m, 'the history is there again');
 tmux('kill-server');
+
+# --- built without libedit: lines as they come ---
+$bin = $ENV{NEAP_BUILD} ? "$ENV{NEAP_BUILD}/tests/neap-plain" : root_dir() . '/build/rel/tests/neap-plain';
+session();
+appears(qr/^neap> *$/m, 'plain: the prompt');
+type_keys('-l', 'for i = 1, 2 do');
+type_keys('Enter');
+type_keys('-l', 'print("plain " .. i) end');
+type_keys('Enter');
+appears(qr/^plain 2$/m, 'plain: a chunk of two lines');
+type_keys('-l', 'sleep(600)');
+type_keys('Enter');
+wait_for(sub { (run_neap('repl', '-c', $config, '-e', '1'))[2] =~ /another chunk runs/ }, 20, 'the chunk to run');
+type_keys('C-c');
+appears(qr/^stopped$/m, 'plain: Ctrl-C ends the chunk');
+type_keys('-l', ':sensors beat.steps');
+type_keys('Enter');
+appears(qr/^beat\.steps +\d+ +good/m, 'plain: a command');
+type_keys('C-d');
+wait_for(sub { !-S $socket || (tmux('list-sessions'))[0] != 0 }, 20, 'the end');
+unlike((run_command('ldd', $bin))[1], qr/libedit/, 'plain: it is without libedit');
 is($neap->stop, 0, 'a clean stop');
 done_testing;
