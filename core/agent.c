@@ -12,6 +12,7 @@
 #include "core/mqtt.h"
 #include "core/notes.h"
 #include "core/reload.h"
+#include "core/restart.h"
 #include "core/self.h"
 #include "core/status.h"
 #include "core/tail.h"
@@ -43,6 +44,7 @@ struct agent {
 	uv_timer_t stop_poll;
 	int lock, queue_lock; /* of the folders of state and queue */
 	struct clock *clock;
+	struct restart *restart;
 	struct events *events;
 	struct notes *notes;
 	struct policies *policies;
@@ -499,6 +501,7 @@ static void load_scripts(struct agent *agent)
 	    .settings = agent->settings,
 	    .inbox = agent->inbox,
 	    .state_dir = agent->config->state.dir,
+	    .restart = agent->restart,
 	    .buses = agent->buses,
 	    .events = agent->events,
 	    .observers = &agent->observers,
@@ -596,6 +599,7 @@ int agent_run(const struct config *config, const struct host_ops *ops)
 	agent->config = config;
 	agent->ops = ops;
 	agent->lock = agent->queue_lock = -1;
+	agent->restart = restart_new();
 	give_memory_back();
 	must(uv_loop_init(&agent->loop) == 0);
 	if (open_folders(agent, &err) < 0 || open_parts(agent, &err) < 0) {
@@ -608,6 +612,7 @@ int agent_run(const struct config *config, const struct host_ops *ops)
 	}
 	close_parts(agent);
 	must(uv_loop_close(&agent->loop) == 0);
+	restart_free(agent->restart);
 	free(agent);
 	return status;
 }

@@ -27,12 +27,13 @@ struct services {
 	const struct config *config;
 	struct catalog *catalog;
 	struct policies *policies;
-	struct ingest *ingest;  /* NULL in `neap check` and `neap model`: nothing runs there */
-	struct store *settings; /* NULL likewise */
-	struct inbox *inbox;    /* for the console; NULL: there is none */
-	const char *state_dir;  /* NULL likewise */
-	struct buses *buses;    /* NULL likewise, and where I/O is faked */
-	struct events *events;  /* NULL likewise */
+	struct ingest *ingest;         /* NULL in `neap check` and `neap model`: nothing runs there */
+	struct store *settings;        /* NULL likewise */
+	struct inbox *inbox;           /* for the console; NULL: there is none */
+	const char *state_dir;         /* NULL likewise */
+	const struct restart *restart; /* for what no limit ends; NULL: the process ends then */
+	struct buses *buses;           /* NULL likewise, and where I/O is faked */
+	struct events *events;         /* NULL likewise */
 	const struct observers *observers; /* who looks on live; NULL: nobody can */
 	const char *const *only;           /* the scripts that are loaded, ends with NULL; NULL: all */
 	/* What scripts do to files, devices and programs goes to the test file's fakes instead, and

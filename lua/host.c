@@ -107,7 +107,7 @@ static struct host *host_open(const struct services *services)
 	host->services = *services;
 	host->scheduler = scheduler_new(services->loop, services->clock, on_turn_end, host);
 	host->limits = limits_new(services->config->scripts.slice_ms,
-	    services->config->scripts.budget_ms, load_culprits(host));
+	    services->config->scripts.budget_ms, load_culprits(host), services->restart);
 	return host;
 }
 
@@ -164,9 +164,10 @@ static void add_script(struct buf *json, const struct script *script)
 	buf_text(json, "{\"name\":");
 	json_add_text(json, script->name);
 	buf_printf(json, ",\"state\":\"%s\",\"memory\":%zu,\"memory_limit\":%zu,\"paths\":%zu",
-	    script->trouble ? "failed"
-	    : script->L     ? "running"
-	                    : "stopped",
+	    script->aside     ? "set aside"
+	    : script->trouble ? "failed"
+	    : script->L       ? "running"
+	                      : "stopped",
 	    script->memory, script->memory_max, script->points_count);
 	buf_printf(json, ",\"cpu_ms\":%lld,\"slowest_ms\":%lld,\"limit_hits\":%u",
 	    (long long)script->time.total_us / 1000, (long long)script->time.slowest_us / 1000,

@@ -29,6 +29,7 @@ struct time_limits {
 	timer_t timer;
 	int64_t slice_us, budget_us;
 	int culprits; /* descriptor, or -1 */
+	const struct restart *restart;
 	struct entry_mark now;
 	volatile sig_atomic_t inside;
 	volatile sig_atomic_t armed;
@@ -132,22 +133,28 @@ void limits_tick(lua_State *L)
 
 /* --- the signal --- */
 
+static bool write_line(int fd, const char *text, const char *name)
+{
+	size_t len = strlen(text), name_len = strlen(name);
+
+	return write(fd, text, len) == (ssize_t)len && write(fd, name, name_len) == (ssize_t)name_len &&
+	       write(fd, "\n", 1) == 1;
+}
+
 /* The process ends here. Only what a signal handler may call. */
 static void end_process(const struct time_limits *limits)
 {
-	static const char text[] = "neap: a script does not come back from a function; neap ends, and "
-	                           "is to be started again: ";
 	const char *name = limits->now.script->name;
-	size_t len = strlen(name);
+	bool noted = limits->culprits >= 0 && write_line(limits->culprits, "", name) &&
+	             fdatasync(limits->culprits) == 0;
 
-	(void)!write(STDERR_FILENO, text, sizeof text - 1);
-	(void)!write(STDERR_FILENO, name, len);
-	(void)!write(STDERR_FILENO, "\n", 1);
-	if (limits->culprits >= 0) {
-		(void)!write(limits->culprits, name, len);
-		(void)!write(limits->culprits, "\n", 1);
-		(void)fdatasync(limits->culprits);
+	if (noted && limits->restart) {
+		(void)write_line(STDERR_FILENO,
+		    "neap: starts again, because this script does not come back from a function: ", name);
+		restart_now(limits->restart);
 	}
+	(void)write_line(STDERR_FILENO,
+	    "neap: ends, because this script does not come back from a function: ", name);
 	_exit(EXIT_FAILURE);
 }
 
@@ -307,7 +314,8 @@ void limits_forgive(const char *file, const char *script)
 
 /* --- begin and end --- */
 
-struct time_limits *limits_new(int64_t slice_ms, int64_t budget_ms, const char *culprits)
+struct time_limits *limits_new(
+    int64_t slice_ms, int64_t budget_ms, const char *culprits, const struct restart *restart)
 {
 	struct time_limits *limits = mem_alloc(sizeof *limits);
 	struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_RESTART};
@@ -320,6 +328,7 @@ struct time_limits *limits_new(int64_t slice_ms, int64_t budget_ms, const char *
 	event.sigev_notify_thread_id = (pid_t)syscall(SYS_gettid);
 	limits->slice_us = slice_ms * 1000;
 	limits->budget_us = budget_ms * 1000;
+	limits->restart = restart;
 	limits->culprits =
 	    culprits ? open(culprits, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600) : -1;
 	(void)sigemptyset(&action.sa_mask);

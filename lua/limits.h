@@ -7,9 +7,10 @@
  * handler, on the loop's own thread, arms Lua's count hook in the coroutine that runs (the one thing
  * that Lua allows a signal handler). The hook then makes the coroutine yield, if all between it and
  * the loop can, or ends it. That end can't be caught: pcall, xpcall, try and the functions of
- * coroutine.c pass it on. What no hook reaches (a C function that does not come back) ends the
- * process after three budgets: the script's name is put into the file of culprits, the service
- * manager starts neap again, and a script that is there twice is set aside.
+ * coroutine.c pass it on. What no hook reaches (a C function that does not come back) costs the
+ * process after three budgets: the script's name is put into the file of culprits, the program
+ * starts again in its place, and a script that is there twice is set aside. If the name cannot be
+ * written, the process ends, so that the service manager decides.
  *
  * The first slice of a handler is a quarter of scripts.slice, so that many that start at once keep
  * nobody waiting; then one slice of one handler goes between two turns of the loop.
@@ -19,13 +20,15 @@
 #ifndef NEAP_LUA_LIMITS_H
 #define NEAP_LUA_LIMITS_H
 
+#include "core/restart.h"
 #include "lua/state.h"
 
 struct time_limits;
 
-/* culprits: the file; NULL: none is kept. NULL if the system has no timer to give: then there are
+/* culprits: the file; NULL: none is kept. restart: NULL: the process ends. NULL if the system has no timer to give: then there are
  * no limits on time, and it is said. */
-struct time_limits *limits_new(int64_t slice_ms, int64_t budget_ms, const char *culprits);
+struct time_limits *limits_new(
+    int64_t slice_ms, int64_t budget_ms, const char *culprits, const struct restart *restart);
 void limits_free(struct time_limits *limits);
 
 /* An entry into Lua: everything between. They nest. */

@@ -116,12 +116,13 @@ const char *load_culprits(struct host *host)
 }
 
 /* A script that ended the process again and again is not loaded. */
-static int check_culprit(const struct script *script, struct err *err)
+static int check_culprit(struct script *script, struct err *err)
 {
 	const char *file = script->host->culprits;
 	int times = file ? limits_culprit(file, script->name) : 0;
 	if (times < CULPRIT_TIMES)
 		return 0;
+	script->aside = true;
 	return err_set(err,
 	    "set aside: it brought neap down %d times, by a function that did not come back; mend it, "
 	    "then `neap reload %s` brings it back",

@@ -72,6 +72,7 @@ struct script {
 	lua_State *L;        /* NULL if it did not load */
 	size_t memory, memory_max;
 	bool refused; /* the allocator's own, with -DNEAP_GC_STRESS */
+	bool aside; /* it does not run because it brought the process down */
 	bool loading, closing;
 	bool params_taken;
 	struct fiber *current;   /* the one that runs now, or NULL */

@@ -61,7 +61,7 @@ end
 local function add_scripts(values, status)
 	local failed, errors, bad = 0, 0, 0
 	for _, one in ipairs(status.scripts) do
-		failed = failed + (one.state == "failed" and 1 or 0)
+		failed = failed + ((one.state == "failed" or one.state == "set aside") and 1 or 0)
 		errors = errors + one.errors
 		bad = bad + #one.bad
 	end
