@@ -112,6 +112,29 @@ END
     is($neap->stop, 0, 'a clean stop');
 };
 
+subtest 'an acknowledgement goes before all samples that wait, over a kill too' => sub {
+    my $relay = start_relay($broker);
+    $relay->command('refuse');
+    my $neap = start_neap(write_config($broker, serial => 'A-1', port => $relay->port, more => "dialect: current\n",
+        scripts => { 'machine.lua' => <<'END' }));
+local machine = asset("machine")
+policy("backlog", { flush = "1s", max_samples = 50 })
+machine:variable("n", { type = "int", policy = "backlog" })
+machine:command("go", { run = function()
+	for n = 1, 20000 do machine:push("n", n) end
+end })
+END
+    wait_for(sub { (run_neap('task', '-c', $neap->{config}, 'raw', '[{"uid":"a1","command":{"id":"machine.go"}}]'))[0] == 0 }, 20, 'the command');
+    $neap->kill9;
+    $neap->again;
+    $relay->command('accept');
+    is(acked('A-1/acks/json', 'a1'), 'OK', 'the acknowledgement');
+    wait_for(sub { payloads_on('A-1/messages/json') >= 50 }, 30, 'samples');
+    my @topics = map { $_->{topic} } grep { $_->{topic} =~ m{^A-1/} } $sub->messages;
+    is((grep { $topics[$_] eq 'A-1/acks/json' } 0 .. $#topics)[0], 0, 'is the first message');
+    is($neap->stop, 0, 'a clean stop');
+};
+
 subtest 'the topics of another broker' => sub {
     my $neap = begin('X-1', <<'END', <<'MORE');
 local machine = asset("machine")

@@ -49,6 +49,10 @@ static void some_are_built_in(void **state)
 	assert_int_equal(answers->priority, PRIORITY_HIGH);
 	assert_int_equal(answers->limit, 256 * 1024);
 	assert_false(answers->durable);
+	const struct policy *acks = policies_find(policies, POLICY_ACKS);
+	assert_int_equal(acks->flush_ms, 0);
+	assert_int_equal(acks->priority, PRIORITY_HIGH);
+	assert_true(acks->durable);
 	assert_null(policies_find(policies, "trend"));
 	policies_free(policies);
 }
