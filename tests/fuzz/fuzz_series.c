@@ -141,8 +141,21 @@ static double declared(void *ctx, const char *path)
 	return *(const double *)ctx;
 }
 
+/* The decoder that all this relies on: any bytes are a body or an error that says where. */
+static void decode(const uint8_t *data, size_t size, bool zlib)
+{
+	struct decoded_series decoded;
+	char why[120] = "";
+
+	must(decode_series(data, size, zlib, &decoded, why) == 0 || why[0] != '\0');
+	decoded_free(&decoded);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	decode(data, size, false);
+	decode(data, size, true);
+
 	struct input in = {data, data + size, INT64_C(1755000000000)};
 	unsigned head = (unsigned)next(&in, 1);
 	double factor = head & 2 ? next_number(&in).number : 0;
