@@ -318,7 +318,7 @@ function cron(times, name, run, options) end
 ---@field below? number|neap.setting
 ---@field is? neap.value # raised by this value, cleared by others
 ---@field hysteresis? number|neap.setting # of above and below: back is so much on the other side
----@field hold? neap.duration # raised only if it is beyond the limit for so long
+---@field hold? neap.duration # so long beyond it; 1s more if no value comes
 ---@field raise? fun(value: neap.value, time: number) # one of them at least; may wait
 ---@field clear? fun(value: neap.value, time: number)
 ---@field name? string # for messages and reloads; without it the path and the kind of limit

@@ -7,6 +7,7 @@ local period = import("period")
 local points = import("point")
 
 local WAITING_MAX = 8
+local GRACE = 1000 -- ms: for a value that is being read when a hold ends, before it ends by itself
 
 local kinds = check.kinds("neap.rule_options", {
 	name = "string", variable = "string", above = "any", below = "any", is = "any",
@@ -61,11 +62,11 @@ function methods:look(value)
 			self.since = nil
 			core.arm(self.timer, nil)
 		end
-	elseif self.hold == 0 then
-		self:turn(true)
-	elseif not self.since then
+	elseif not self.since and self.hold > 0 then
 		self.since = core.mono()
-		core.arm(self.timer, self.hold)
+		core.arm(self.timer, self.hold + self.grace)
+	elseif self.hold == 0 or core.mono() - self.since >= self.hold then
+		self:turn(true)
 	end
 end
 
@@ -93,7 +94,7 @@ local meta = {
 
 carry.kind("rule", { "raised", "since", "value", "queue" }, function(self)
 	if self.since then
-		core.arm(self.timer, math.max(0, self.hold - (core.mono() - self.since)))
+		core.arm(self.timer, math.max(0, self.since + self.hold + self.grace - core.mono()))
 	end
 	if self.queue[1] then
 		core.arm(self.runner, 0)
@@ -174,6 +175,7 @@ return function(options)
 	check_types(what, kind, options, point)
 	local self = setmetatable({
 		what = what, test = tests[kind], hold = options.hold or 0, raised = false, queue = {},
+		grace = math.min(options.hold or 0, GRACE),
 		raise = options.raise, clear = options.clear,
 	}, meta)
 	local function constant()

@@ -22,9 +22,12 @@ for my $line (17, 27) {
     mkdir "$gpio/gpio$line";
     spew("$gpio/gpio$line/$_", "0\n") for qw(value direction);
 }
+my $house = temp_dir();
+spew("$house/$_", "21500\n") for qw(temp1_input humidity1_input vent valve);
 my $modem  = start_modem();
 my %params = (
     'cellular.lua'   => "{ port: $modem->{port} }",
+    'greenhouse.lua' => "{ sensor: $house, vent: $house/vent, valve: $house/valve }",
     'gpio-sysfs.lua' => "{ folder: $gpio }",
     'network.lua'    => '{ interfaces: [ lo ] }',
     'watchdog.lua'   => '{ port: ' . $broker->port . ', every: 500ms }',
