@@ -9,6 +9,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 const struct command commands[] = {
     {"run", "[-c FILE]", "the agent, in the foreground; logs to standard error", "c", command_run},
@@ -251,6 +252,8 @@ struct config *command_config(const struct options *options)
 	struct config *config = config_load(options->config, &problems);
 
 	command_say(&problems);
+	if (!config && strcmp(options->config, CONFIG_DEFAULT) == 0 && access(CONFIG_DEFAULT, F_OK) < 0)
+		fputs("-c FILE names another one; `neap init` writes one to begin with\n", stderr);
 	problems_free(&problems);
 	return config;
 }

@@ -20,6 +20,14 @@ static int no_such_command(const char *name)
 	return EXIT_WRONG;
 }
 
+/* `neap status --help` is `neap help status`. */
+static int help_of(char **argv)
+{
+	char *topic[] = {argv[1], NULL};
+
+	return command_help(&(struct invocation){.options = {.args = topic, .count = 1}});
+}
+
 int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "help";
@@ -34,6 +42,8 @@ int main(int argc, char **argv)
 	for (const struct command *command = commands; command->name; command++) {
 		if (strcmp(command->name, name) != 0)
 			continue;
+		if (argc > 2 && (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0))
+			return help_of(argv);
 		invocation.command = command;
 		if (options_read(&invocation.options, command, argc, argv) < 0)
 			return EXIT_WRONG;

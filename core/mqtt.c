@@ -37,6 +37,7 @@ enum {
 	TRY_SPARE_MS =
 	    90 * 1000,       /* beyond puback_timeout: look-ups are slow, and paho's time-outs late */
 	CLOSE_MS = 2 * 1000, /* for DISCONNECT, then once more for the socket's end */
+	COUNT_MS = 100,      /* between looks at what the connection carries, when PUBACKs come fast */
 };
 
 enum phase { IDLE, TRYING, SUBSCRIBING, UP, CLOSING, DESTROYING, STOPPED };
@@ -65,6 +66,7 @@ struct mqtt {
 	int64_t deadline_ms;         /* of the phase; 0: none */
 	int socket;                  /* paho's; -1: not found */
 	struct mqtt_traffic counted; /* of this connection */
+	int64_t counted_ms;          /* when */
 
 	struct mqtt_pace pace;
 	int64_t progress_ms; /* the last PUBACK, or when waiting for one began */
@@ -225,6 +227,7 @@ static void connected(struct mqtt *mqtt, bool session_present)
 {
 	mqtt->socket = mqtt_socket_adopt(mqtt_try_port(mqtt->attempt));
 	mqtt->counted = (struct mqtt_traffic){0};
+	mqtt->counted_ms = 0;
 	if (mqtt->drop == DROP_SESSION || mqtt->stopping) {
 		close_link(mqtt);
 		return;
@@ -381,6 +384,8 @@ static void on_event(void *ctx, const struct bridge_event *event)
 	switch (event->kind) {
 	case BRIDGE_ACKED:
 		mqtt->progress_ms = now_ms(mqtt);
+		if (mqtt->progress_ms - mqtt->counted_ms >= COUNT_MS)
+			mqtt_count(mqtt);
 		if (mqtt->phase == SUBSCRIBING) /* which waits behind what paho sends again */
 			enter(mqtt, SUBSCRIBING, mqtt->config->broker.puback_timeout_ms);
 		if (event->token != mqtt)
@@ -508,6 +513,8 @@ void mqtt_drop_session(struct mqtt *mqtt)
 
 void mqtt_count(struct mqtt *mqtt)
 {
+	mqtt->counted_ms = now_ms(mqtt);
+
 	struct mqtt_traffic now = mqtt_socket_traffic(mqtt->socket, mqtt_try_port(mqtt->attempt));
 
 	if (now.out < mqtt->counted.out || now.in < mqtt->counted.in)

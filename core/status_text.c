@@ -77,7 +77,8 @@ static void print_link(const struct json *link)
 	if (json_member(link, "next_try_s"))
 		printf(", next try in %s", span(link, "next_try_s", time));
 	if (integer(link, "losses") > 0)
-		printf(", went down %lld times", (long long)integer(link, "losses"));
+		printf(", went down %lld time%s", (long long)integer(link, "losses"),
+		    integer(link, "losses") == 1 ? "" : "s");
 	putchar('\n');
 	if (text(link, "reason")[0])
 		printf("        last failure: %s\n", text(link, "reason"));

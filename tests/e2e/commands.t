@@ -28,6 +28,7 @@ neap_does([],                 0, $all, '', 'no command: the list of them');
 neap_does(['help'],           0, $all, '', 'help');
 neap_does(['--help'],         0, $all, '', '--help');
 neap_does([qw(help status)],  0, "neap status [-c FILE] [--json | --prometheus | --check] [--watch]\n  does it work, and if not, why\n", '', 'help TOPIC');
+neap_does([qw(status --help)], 0, (run_neap(qw(help status)))[1], '', 'and --help behind the command');
 neap_does([qw(help asset.variable.every)], 0, qr/^asset:variable\.every\?: period\n    Reads at the start/, '', 'help of a function\'s field');
 neap_does([qw(help slepe)],   2, '', qq(neap help: there is neither a command nor a function slepe (did you mean "sleep"?)\n), 'the nearest name');
 neap_does([qw(help nosuch)],  2, '', "neap help: there is neither a command nor a function nosuch\n", 'help of what is not there');
