@@ -124,7 +124,7 @@ static void run_into_it(struct world *world)
 	lua_pushcfunction(L, hang);
 	lua_setglobal(L, "hang");
 	world_run(world, 0);
-	_exit(99); /* it came back */
+	_exit(98); /* it came back */
 }
 
 static void function_that_does_not_come_back_ends_the_process(void **state)
@@ -145,7 +145,9 @@ static void function_that_does_not_come_back_ends_the_process(void **state)
 			run_into_it(world);
 		assert_int_equal(waitpid(child, &status, 0), child);
 		assert_true(WIFEXITED(status));
-		assert_int_equal(WEXITSTATUS(status), EXIT_FAILURE);
+		/* it leaves all that it holds, and valgrind then says 99 */
+		if (!getenv("NEAP_RUN") || WEXITSTATUS(status) != 99)
+			assert_int_equal(WEXITSTATUS(status), EXIT_FAILURE);
 		assert_int_equal(limits_culprit(culprits, "machine"), time);
 		assert_int_equal(limits_culprit(culprits, "other"), 0);
 	}
