@@ -153,6 +153,12 @@ local function push_list(self, list)
 		if type(item) ~= "table" then
 			core.fail("asset %s:push: item %d must be a table {name, value, time=}", self.id, i)
 		end
+		for field in pairs(item) do
+			if field ~= 1 and field ~= 2 and field ~= "time" then
+				core.fail('asset %s:push: item %d: there is no field "%s"%s', self.id, i,
+					tostring(field), check.meant(tostring(field), push_kinds.kinds))
+			end
+		end
 		sync = push_one(self, item[1], item[2], item.time) or sync
 	end
 	return sync

@@ -84,7 +84,8 @@ function methods:refuses(value)
 	elseif type(value) ~= "number" then
 		return ("%s: a %s is not a number"):format(self.path, type(value))
 	elseif value ~= value or value == math.huge or value == -math.huge then
-		return ("%s: %s"):format(self.path, value ~= value and "NaN" or "infinite")
+		return ("%s: %s is not a finite number"):format(self.path,
+			value ~= value and "NaN" or tostring(value))
 	elseif self.whole and not math.tointeger(value) then
 		return ("%s: %s is not an int"):format(self.path, value)
 	end

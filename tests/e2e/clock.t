@@ -58,6 +58,7 @@ subtest 'set by NTP: the date becomes right' => sub {
     is("@times", join(' ', sort { $a <=> $b } @times), 'in their order, by their times: fresh ones may overtake a backlog');
     $set->(3600);
     $neap->wait_log(qr/the time of day jumped by -3600/);
+    $neap->wait_log(qr/numbers: clock step/);
     wait_for(sub { grep { $_->{timestamp} < time - 1800 } numbers($sub) }, 20, 'samples by the new time');
     my @after = numbers($sub);
     is_deeply([ map { $_->{timestamp} } @after[0 .. 14] ], [ map { $_->{timestamp} } @got[0 .. 14] ], 'a jump restamps nothing');

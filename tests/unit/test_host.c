@@ -147,10 +147,13 @@ static void period_follows_a_setting(void **state)
 	struct outcome outcome;
 	world_start(world, "local m = asset('machine')\n"
 	                   "local period = m:setting('period', { type = 'int', default = 10 })\n"
-	                   "m:variable('v', { every = period, read = uptime })\n");
+	                   "m:variable('v', { every = period, read = uptime })\n"
+	                   "every(period, 'beat', function() log.info('beat', uptime()) end)\n");
 	world_run(world, 12000);
 	world_job(world, JOB_WRITE, "machine.period", "3", &outcome);
 	world_run(world, 5000);
+	assert_logged(
+	    world, "beat 10.0\ninfo script.machine: beat 13.0\ninfo script.machine: beat 16.0\n");
 	assert_string_equal(world_take(world, "default"),
 	    "machine.v=0@0\nmachine.v=10@10000\nmachine.v=13@13000\nmachine.v=16@16000\n");
 }

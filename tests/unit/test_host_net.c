@@ -171,7 +171,7 @@ static void tcp_reads_what_is_asked_for(void **state)
 	       "c:write('bye\\n')\n"
 	       "log.info('C', c:read{ count = 4 }, c:read())\n"
 	       "log.info('D', try(c.read, c, { count = 1 }))\n"
-	       "log.info('E', tostring(c))\n"
+	       "log.info('E', tostring(c), try(c.read, c, { cuont = 1 }))\n"
 	       "c:close() c:close()\n"
 	       "log.info('F', try(c.read, c))\n");
 	assert_logged(f->world, "A 4 two\n");
@@ -179,6 +179,7 @@ static void tcp_reads_what_is_asked_for(void **state)
 	assert_logged(f->world, "C last\n");
 	assert_logged(f->world, "the other side has closed the connection EOF\n");
 	assert_logged(f->world, "E the connection 127.0.0.1:");
+	assert_logged(f->world, "there is no field \"cuont\" (did you mean \"count\"?)");
 	assert_logged(f->world, "was closed by this script EBADF\n");
 }
 

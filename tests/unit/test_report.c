@@ -85,7 +85,7 @@ static void window_sends_what_was_asked_for(void **state)
 	    "m.v.sum=15@5000\nm.v.count=5@5000\nm.v.median=3@5000\n"
 	    "m.v.mean=6.333333333333333@10000\nm.v.min=2@10000\nm.v.max=9@10000\nm.v.first=9@10000\n"
 	    "m.v.last=8@10000\nm.v.sum=19@10000\nm.v.count=3@10000\nm.v.median=8@10000\n");
-	assert_logged(world, "m.v: bad: m.v: NaN\n");
+	assert_logged(world, "m.v: bad: m.v: NaN is not a finite number\n");
 	/* of an empty one there is only the count */
 	world_run(world, 5000);
 	assert_string_equal(world_take(world, "default"), "m.v.count=0@15000\n");
