@@ -197,12 +197,13 @@ build/lint/%: % .clang-tidy tools/lint
 # --- install ---
 D = $(DESTDIR)$(PREFIX)
 install: all ## into PREFIX=/usr/local, below DESTDIR
-	install -d $(D)/bin $(D)/share/neap/scripts $(D)/share/neap/examples $(D)/share/man/man1 $(D)/share/man/man5 $(D)/share/man/man7
+	install -d $(D)/bin $(D)/lib/systemd/system $(D)/share/neap/scripts $(D)/share/neap/examples $(D)/share/man/man1 $(D)/share/man/man5 $(D)/share/man/man7
 	install -m 755 $(B)/neap $(D)/bin/neap
 	for f in scripts examples; do for s in $$f/*; do [ ! -f $$s ] || install -m 644 $$s $(D)/share/neap/$$f/ || exit 1; done; done
 	for s in 1 5 7; do install -m 644 docs/*.$$s $(D)/share/man/man$$s/ || exit 1; done
+	sed 's,@PREFIX@,$(PREFIX),' systemd/neap.service.in >$(D)/lib/systemd/system/neap.service
 uninstall: ## take it away again
-	rm -f $(D)/bin/neap $(patsubst docs/%,$(D)/share/man/man?/%,$(wildcard docs/*.[157]))
+	rm -f $(D)/bin/neap $(D)/lib/systemd/system/neap.service $(patsubst docs/%,$(D)/share/man/man?/%,$(wildcard docs/*.[157]))
 	rm -rf $(D)/share/neap
 dist: ## build/neap-VERSION.tar.gz from the last commit
 	@mkdir -p build
