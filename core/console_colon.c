@@ -211,6 +211,8 @@ static void follow(struct console *console, struct buf *request,
 	if (err.text[0]) {
 		console_put_failure(console, &err);
 		console->status = EXIT_FAILED;
+	} else if (console_line_is_terminal(console->line)) {
+		putchar('\n'); /* behind the terminal's ^C */
 	}
 	console_forget_interrupts(console);
 	buf_free(request);

@@ -2,6 +2,7 @@
 
 #include "core/mem.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,8 +38,10 @@ static int next_byte(struct console_line *line, char *byte)
 	struct pollfd waits[2] = {
 	    {.fd = STDIN_FILENO, .events = POLLIN}, {.fd = line->interrupt, .events = POLLIN}};
 
-	if (poll(waits, line->interrupt < 0 ? 1 : 2, -1) < 0)
-		return -1;
+	/* offline the limits' timer may still fire once after a chunk */
+	while (poll(waits, line->interrupt < 0 ? 1 : 2, -1) < 0)
+		if (errno != EINTR)
+			return -1;
 	if (line->interrupt >= 0 && (waits[1].revents & POLLIN)) {
 		drain(line);
 		return -1;

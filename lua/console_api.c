@@ -81,6 +81,7 @@ static void push_text(lua_State *L, const struct buf *text)
 
 struct asked {
 	struct fiber *fiber; /* NULL: nobody waits any more */
+	int64_t began_us;
 	struct buf json;
 	bool done;
 };
@@ -106,6 +107,9 @@ static int finish(lua_State *L, void *request)
 	if (asked->json.len == 0)
 		return script_fail(L, "the agent stops");
 	push_text(L, &asked->json);
+	int64_t took_us = clock_mono_us(script_of(L)->host->services.clock) - asked->began_us;
+	lua_pushnumber(L, (lua_Number)took_us / 1000);
+	lua_setfield(L, -2, "took_ms");
 	return 1;
 }
 
@@ -123,6 +127,7 @@ static struct asked *new_asked(lua_State *L)
 {
 	struct asked *asked = mem_alloc(sizeof *asked);
 	asked->fiber = script_of(L)->current;
+	asked->began_us = clock_mono_us(script_of(L)->host->services.clock);
 	return asked;
 }
 

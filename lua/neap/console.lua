@@ -47,10 +47,6 @@ import("undeclared")("declarations belong into a script; the console reads, writ
 
 -- --- tasks ---
 
-local function milliseconds(seconds)
-	return ("%.1f ms"):format(seconds * 1000)
-end
-
 -- The values, what came of the tasks, and the bodies.
 local function show_outcome(outcome, left, values, errors)
 	for _, value in ipairs(outcome.values) do
@@ -72,9 +68,8 @@ end
 
 -- As the broker's: through intake, journal and turns; answers and acknowledgement leave.
 local function do_it(raw, values, errors)
-	local began = core.uptime()
 	local outcome = console.submit(raw)
-	step("handler", "%s in all", milliseconds(core.uptime() - began))
+	step("handler", "%.1f ms in all", outcome.took_ms)
 	show_outcome(outcome, true, values, errors)
 end
 
@@ -97,9 +92,8 @@ local function try_it(tasks, values, errors)
 		end
 	end
 	if #reads > 0 then
-		local began = core.uptime()
 		local outcome = console.try(core.cjson.encode(reads))
-		step("handler", "%s in all", milliseconds(core.uptime() - began))
+		step("handler", "%.1f ms in all", outcome.took_ms)
 		show_outcome(outcome, false, values, errors)
 		step("published", "no: the console is not armed")
 	end
