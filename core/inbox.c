@@ -433,6 +433,7 @@ void inbox_tick(struct inbox *inbox)
 		log_info("task", "tasks are no longer held");
 	inbox->held = held;
 	executor_hold(inbox->executor, held || inbox->paused);
+	intake_tick(inbox->intake);
 	refused_tick(inbox->refused);
 }
 

@@ -18,7 +18,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define HEADER 12
+#define HEADER   12
+#define EMPTY_AT 16384 /* bytes of what is done: fewer tasks than the journal of uids remembers */
 
 static const char magic[4] = {'N', 'P', 'i', '1'};
 
@@ -61,18 +62,25 @@ static uint64_t book_add(struct intake *intake)
 	return intake->first_id + intake->count++;
 }
 
+/* If all is done. */
+static void empty(struct intake *intake)
+{
+	if (intake->left > 0 || intake->size == 0)
+		return;
+	if (ftruncate(intake->fd, 0) == 0)
+		intake->size = 0; /* else it is emptied another time */
+	intake->first_id += intake->count;
+	intake->count = 0;
+}
+
 static void book_done(struct intake *intake, uint64_t id)
 {
 	uint64_t index = id - intake->first_id;
 	if (!holds(id >= intake->first_id && index < intake->count && !intake->done[index]))
 		return;
 	intake->done[index] = true;
-	if (--intake->left > 0)
-		return;
-	if (ftruncate(intake->fd, 0) == 0)
-		intake->size = 0; /* else it is emptied another time */
-	intake->first_id += intake->count;
-	intake->count = 0;
+	if (--intake->left == 0 && intake->size >= EMPTY_AT)
+		empty(intake);
 }
 
 /* --- the start --- */
@@ -150,8 +158,10 @@ void intake_close(struct intake *intake)
 {
 	if (!intake)
 		return;
-	if (intake->fd >= 0)
+	if (intake->fd >= 0) {
+		empty(intake);
 		close(intake->fd);
+	}
 	pthread_mutex_destroy(&intake->mutex);
 	buf_free(&intake->found);
 	free(intake->spans);
@@ -163,6 +173,8 @@ void intake_close(struct intake *intake)
 
 static int append(struct intake *intake, const void *payload, size_t len, uint64_t *id)
 {
+	if (intake->size + HEADER + len > intake->max)
+		empty(intake);
 	size_t room = intake->size < intake->max ? intake->max - intake->size : 0;
 	if (room < HEADER || room - HEADER < len || len > UINT32_MAX - HEADER) {
 		errno = ENOSPC;
@@ -208,6 +220,13 @@ void intake_done(struct intake *intake, uint64_t id)
 {
 	pthread_mutex_lock(&intake->mutex);
 	book_done(intake, id);
+	pthread_mutex_unlock(&intake->mutex);
+}
+
+void intake_tick(struct intake *intake)
+{
+	pthread_mutex_lock(&intake->mutex);
+	empty(intake);
 	pthread_mutex_unlock(&intake->mutex);
 }
 

@@ -3,9 +3,10 @@
  *
  * paho acknowledges a message when its callback returns; a crash after that would lose the task. So
  * the callback appends the payload here first, in one write() (which outlives the process) and, if
- * `sync`, one fdatasync (which outlives a power cut). When every payload is done the file is
- * emptied, so it stays small and a flash file system seldom sees it. After a crash what was in it
- * comes again; which of its tasks were done is the journal's to know.
+ * `sync`, one fdatasync (which outlives a power cut). When every payload is done the file is soon
+ * emptied, so it stays small and a flash file system seldom sees it; not at once, because a first
+ * block for each task is what an answer would wait for. After a crash what was in it comes again;
+ * which of its tasks were done is the journal's to know, and these are acknowledged again.
  *
  * A record: "NPi1", the payload's length (32 bit, little-endian), CRC-32C of length and payload,
  * payload. A torn tail is cut; damage in the middle costs the damaged records only.
@@ -31,6 +32,7 @@ int intake_append(struct intake *intake, const void *payload, size_t len, uint64
 
 /* Loop thread from here on. */
 void intake_done(struct intake *intake, uint64_t id);
+void intake_tick(struct intake *intake); /* about once a second: empties the file if it can */
 
 /* Once: each payload that the file held when it was opened, oldest first. They count as not done;
  * the callback may call intake_done. */

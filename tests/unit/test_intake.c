@@ -103,13 +103,35 @@ static void the_file_is_emptied_when_all_is_done(void **state)
 		for (size_t i = 0; i < 40; i++)
 			ids[i] = append(intake, "payload");
 		for (size_t i = 0; i < 40; i++) {
+			intake_tick(intake);
 			assert_true(file_size() > 0);
 			intake_done(intake, ids[(i * 7) % 40]); /* in any order */
 		}
+		assert_true(file_size() > 0); /* a little later */
+		intake_tick(intake);
 		assert_int_equal(file_size(), 0);
 	}
+	intake_done(intake, append(intake, "last"));
 	intake = reopen(intake);
 	expect_replay(intake, "");
+	intake_close(intake);
+}
+
+static void much_that_is_done_goes_at_once(void **state)
+{
+	char payload[1000] = "";
+	uint64_t id;
+	struct err err;
+	(void)state;
+	struct intake *intake = intake_open(path, false, 1 << 20, &err);
+	assert_non_null(intake);
+	off_t largest = 0;
+	for (int i = 0; i < 100; i++) {
+		assert_int_equal(intake_append(intake, payload, sizeof payload, &id), 0);
+		largest = file_size() > largest ? file_size() : largest;
+		intake_done(intake, id);
+	}
+	assert_in_range(largest, 16384, 16384 + sizeof payload + 12);
 	intake_close(intake);
 }
 
@@ -124,6 +146,7 @@ static void done_at_once(void *ctx, uint64_t id, const void *payload, size_t len
 	(void)payload;
 	(void)len;
 	intake_done(replaying->intake, id);
+	intake_tick(replaying->intake);
 	assert_int_equal(file_size() == 0, ++replaying->count == 4);
 }
 
@@ -336,6 +359,7 @@ static void appended_by_one_thread_done_by_another(void **state)
 		intake_done(handover.intake, id);
 	}
 	pthread_join(thread, NULL);
+	intake_tick(handover.intake);
 	assert_int_equal(file_size(), 0);
 	intake_close(handover.intake);
 }
@@ -347,6 +371,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(what_is_not_done_comes_again),
 	    TEST(the_file_is_emptied_when_all_is_done),
+	    TEST(much_that_is_done_goes_at_once),
 	    TEST(done_while_replaying),
 	    TEST(bounded),
 	    TEST(torn_at_every_byte),
