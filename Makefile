@@ -41,6 +41,7 @@ WARN = -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -
 V_rel  = -Wframe-larger-than=16384
 V_asan = -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 V_tsan = -O1 -fno-omit-frame-pointer -fsanitize=thread
+V_stress = $(V_asan) -DNEAP_GC_STRESS
 V_fuzz = $(V_asan) -fsanitize=fuzzer-no-link
 ifeq ($(VARIANT),fuzz)
 CC = $(CLANG)
@@ -68,6 +69,7 @@ TEST_BINS = $(B)/tests/neap-plain $(UNIT:%=$(B)/tests/%) $(PROGRAMS:%=$(B)/%) $(
 HAVE_FUZZER = $(wildcard $(shell $(CLANG) -print-resource-dir 2>/dev/null)/lib/*/libclang_rt.fuzzer*)
 FUZZ_BINS = $(if $(FUZZERS),$(if $(HAVE_FUZZER),$(FUZZERS:%=build/fuzz/tests/%)))
 TESTS     = $(UNIT:%=$(B)/tests/%) $(sort $(wildcard tests/tools/*.t tests/lua/*_test.lua scripts/*_test.lua examples/*_test.lua tests/e2e/*.t tests/fault/*.t)) $(FUZZ_BINS)
+STRESSED  = $(patsubst tests/unit/%.c,%,$(shell grep -l host_fixture.h tests/unit/test_*.c))
 SELECTED  = $(if $(T),$(foreach t,$(TESTS),$(if $(findstring $(T),$(t)),$(t))),$(TESTS))
 C_FILES  := $(sort $(wildcard core/*.[ch] lua/*.[ch] tests/*/*.[ch] bench/*.[ch]))
 
@@ -77,7 +79,7 @@ SUB = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS))
 # rewrites a stamp file only when its text changed, so that what depends on it is rebuilt then and only then
 stamp = @mkdir -p $(@D); printf '%s\n' '$(subst ','\'',$(1))' | cmp -s - $@ || printf '%s\n' '$(subst ','\'',$(1))' >$@
 
-.PHONY: all demo docs check test test-bins lint lint-tools asan tsan memcheck fuzz fuzz-bins bench layers install uninstall dist clean help FORCE
+.PHONY: all demo docs check test test-bins lint lint-tools asan stress stress-tests tsan memcheck fuzz fuzz-bins bench layers install uninstall dist clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 .DEFAULT_GOAL = all
@@ -169,6 +171,10 @@ check: ## install what is missing, then build, lint, layers and all tests
 	@+f=; for t in lint layers test; do $(SUB) -k $$t || f="$$f $$t"; done; [ -z "$$f" ] || { echo "check: failed:$$f"; exit 1; }
 asan: ## the tests under AddressSanitizer and UBSan
 	@NEAP_SLOW=3 $(MAKE) --no-print-directory VARIANT=asan test
+stress: ## the script tests under AddressSanitizer with a full collection at each allocation of Lua's
+	@+$(SUB) VARIANT=stress stress-tests
+stress-tests: $(B)/neap $(STRESSED:%=$(B)/tests/%) $(filter $(B)/tests/tools/%,$(TEST_BINS)) $(filter %.so,$(TEST_BINS))
+	@$(PROVE) -j$(JOBS) $(PROVE_FLAGS) --exec tests/run $(STRESSED:%=$(B)/tests/%) $(filter %_test.lua,$(TESTS))
 tsan: ## the tests under ThreadSanitizer
 	@NEAP_SLOW=10 NEAP_TEST_LIMIT=3000 $(MAKE) --no-print-directory VARIANT=tsan test
 memcheck: ## the tests under valgrind

@@ -26,7 +26,7 @@ static void *allocate(void *ctx, void *old, size_t old_size, size_t size)
 #ifdef NEAP_GC_STRESS
 	/* refused once, Lua collects all it can and asks again: a full collection at each allocation */
 	script->refused = script->L && size > old_size && !script->refused;
-	if (script->newer)
+	if (script->refused)
 		return NULL;
 #endif
 	if (size > old_size && script->memory - old_size + size > script->memory_max)

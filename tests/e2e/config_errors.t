@@ -84,6 +84,17 @@ scripts/g.lua:1: g.v: no policy is called "trned" (did you mean "trend"?)
 END
 };
 
+subtest 'each mistake, with its line' => sub {
+    my ($i, %scripts, $expected) = (10);
+    while (my $line = <DATA>) {
+        my ($lua, $said) = $line =~ /^(.*?) => (.*)$/ or die $line;
+        my $name = 't' . $i++ . '.lua';
+        $scripts{$name} = qq(local m = asset("m")\n$lua\n);
+        $expected .= "scripts/$name:2: " . $said =~ s/LINE/$name:2/r . "\n";
+    }
+    is(errors_of('check', 2, undef, %scripts), $expected, 'wrong types, unknown fields, paths and policies that cannot be');
+};
+
 subtest 'globals that nobody defines' => sub {
     my $err = errors_of('check', 2, undef,
         'a.lua' => <<'LUA', 'b.lua' => "error('early')\nprint(undefined)", 'lib/util.lua' => 'return function() return undfined end');
@@ -142,3 +153,46 @@ subtest 'an agent goes on without a script that does not load' => sub {
 };
 
 done_testing();
+__DATA__
+m:variable("a", { type = "integer" }) => m.a: there is no type "integer"; there are int, double, boolean, string, date and binary
+m:variable("b", { every = true, read = now }) => m.b: its period must be a number of seconds above 0 or text such as "250ms", "10s" or "5m", not true
+m:variable("c", { every = "10 parsecs", read = now }) => m.c: its period must be a number of seconds above 0 or text such as "250ms", "10s" or "5m", not "10 parsecs"
+m:variable("d", { label = 5 }) => variable m.d: label must be text, not 5
+m:setting("e", { min = "1" }) => setting m.e: min must be a number, not "1"
+m:setting("f", { type = "int", min = 5, max = 1 }) => m.f: its minimum 5 is above its maximum 1
+m:setting("g", { type = "int", default = 3.5 }) => m.g: its default does not fit: 3.5 is not a whole number, as an int must be
+m:setting("h", { type = "int", default = 5, max = 1 }) => m.h: its default does not fit: 5 is above its maximum 1
+m:setting("i", { at_start = "sometimes" }) => setting m.i: at_start must be "none" or "write", not "sometimes"
+m:command("j", {}) => command m.j: it needs run, a function
+m:command("k", { run = print, params = { x = { tpye = "int" } } }) => command m.k: the parameter x: there is no field "tpye" (did you mean "type"?)
+m:command("l", { run = print, params = { x = { type = "number" } } }) => command m.l: the parameter x: there is no type "number"; there are int, double, boolean, string, date and binary
+m:group({ variables = { a = { typ = "int" } }, read = print }) => variable m.a: there is no field "typ" (did you mean "type"?)
+m:variable("n", { every = 1, read = now, report = { chnage = 1 } }) => variable m.n: report: there is no field "chnage" (did you mean "change"?)
+m:variable("o", { every = 1, read = now, report = { window = "1m", values = { "mode" } } }) => variable m.o: report: values, item 1 must be "count", "first", "last", "max", "mean", "median", "min" or "sum", not "mode"
+policy("p", { flsh = "1s" }) => policy "p": flsh: a policy has no such field (did you mean flush?)
+policy("q", { flush = "soon" }) => policy "q": flush: takes "now" or a duration such as "60s", not "soon"
+policy("r", { full = "drop" }) => policy "r": full: takes "drop_oldest", "drop_newest" or "thin", not "drop"
+every("1x", print) => every at LINE: its period must be a number of seconds above 0 or text such as "250ms", "10s" or "5m", not "1x"
+cron("61 * * * *", print) => cron at LINE: "61 * * * *": the minute cannot be read at "61": 0 to 59, *, lists, ranges and steps
+on("conected", print) => on: there is no event "conected" (did you mean "connected"?)
+m:variable("", {}) => the path "m." has an empty name at byte 2
+m:variable("a..b", {}) => the path "m.a..b" has an empty name at byte 4
+m:variable(".a", {}) => the path "m..a" has an empty name at byte 2
+m:variable("a b", {}) => the path "m.a b" has a character at byte 3 that is none of A-Z a-z 0-9 _ - .
+m:variable("ü", {}) => the path "m.ü" has a character at byte 2 that is none of A-Z a-z 0-9 _ - .
+m:variable(("a"):rep(300), {}) => the path m.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa... is longer than 255 bytes
+asset("a.b") => asset: "a.b" is not an id: letters, digits, _ and -
+asset("") => asset: "" is not an id: letters, digits, _ and -
+m:variable("a/b", {}) => the path "m.a/b" has a character at byte 3 that is none of A-Z a-z 0-9 _ - .
+m:variable("a#", {}) => the path "m.a#" has a character at byte 3 that is none of A-Z a-z 0-9 _ - .
+m:variabel("x") => the asset m has no "variabel" (did you mean "variable"?)
+m:counter("x", { edge = "up", gpio = "A" }) => counter m.x: edge must be "both", "falling" or "rising", not "up"
+rule { variable = "m.zz", above = 3, raise = print } => rule: m.zz is not declared as a variable of this script before
+m:push("unheard", 1) => m.unheard is not declared as a variable here
+file.raed("x") => file has no "raed" (did you mean "read"?)
+state({ a = print }) => state.a is a function: only numbers, texts, true, false and tables of them can be kept
+params { x = 1, nosuch } => nothing is called nosuch
+serial.open { port = "/dev/x", parity = "evn" } => serial.open: parity must be "even", "none" or "odd", not "evn" (did you mean "even"?)
+local x <const> = 1; x = 2 => attempt to assign to const variable 'x'
+policy("default", { priority = "urgent" }) => policy "default": priority: takes "high", "normal" or "low", not "urgent"
+sleep(1) => sleep is not there while the script loads: call it from a handler, such as on("start", ...)
