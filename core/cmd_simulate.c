@@ -3,6 +3,7 @@
 #include "core/json_out.h"
 #include "core/log.h"
 #include "core/number.h"
+#include "core/rig.h"
 #include "core/simulation.h"
 
 #include <inttypes.h>
@@ -170,7 +171,9 @@ static int simulate(const struct invocation *invocation, const struct config *co
 	int rc, status = EXIT_DONE;
 
 	log_open(LOG_TARGET_TAP, LOG_LEVEL_INFO);
+	rig_hold_signals();
 	rc = simulation_run(config, invocation->host, link, length_ms, &simulation, &problems, &err);
+	rig_release_signals();
 	log_close();
 	command_say(&problems);
 	if (problems.errors > 0)

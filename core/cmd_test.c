@@ -17,6 +17,9 @@
 #define SCRIPTS_MAX   32
 #define BEGIN_WALL_MS INT64_C(1767225600000) /* 2026-01-01 */
 
+#define NO_REST \
+	"the scripts do not come to rest: one does the same again and again, without time passing"
+
 struct session {
 	const struct host_ops *ops;
 	unsigned number, failed; /* cases so far */
@@ -92,6 +95,7 @@ static struct rig *open_world(const struct session *session, const struct file *
 	    .wall_ms = wall_ms,
 	    .only = scripts,
 	    .faked = true,
+	    .in_memory = true,
 	};
 	struct err err;
 	struct rig *rig;
@@ -136,8 +140,10 @@ static void drive(struct rig *rig, const struct verdict *verdict)
 			return;
 		next = rig->ops->next(rig->host);
 		until = test->until(rig->host);
-		if (!rests || (until == INT64_MAX && next == INT64_MAX)) {
-			test->stuck(rig->host);
+		if (!rests) {
+			test->end(rig->host, rig_interrupted() ? "it was interrupted" : NO_REST);
+		} else if (until == INT64_MAX && next == INT64_MAX) {
+			test->end(rig->host, "it waits for something that will not happen any more");
 		} else if (next <= until) {
 			rig_advance(rig, next);
 		} else {
@@ -244,7 +250,7 @@ static void run_file(struct session *session, const char *path)
 	if (doc && !plan)
 		fprintf(stderr, "%s: it declares no case: test.case(\"name\", function() ... end)\n", path);
 	session->wrong |= !plan;
-	for (size_t index = 0; plan; plan = plan->next, index++)
+	for (size_t index = 0; plan && !rig_interrupted(); plan = plan->next, index++)
 		run_case(session, &file, plan, index, json_member(plan, "name")->string.data);
 	json_free(doc);
 	free_file(&file);
@@ -264,15 +270,16 @@ static void run_folder(struct session *session, const char *path)
 		fprintf(stderr, "neap test: %s: no test files (*" SUFFIX ") are there\n", path);
 		session->wrong = true;
 	}
-	for (int i = 0; i < count; i++) {
+	for (int i = 0; i < count && !rig_interrupted(); i++) {
 		struct buf file = {0};
 
 		buf_printf(
 		    &file, "%s%s%s", path, path[strlen(path) - 1] == '/' ? "" : "/", list[i]->d_name);
 		run_file(session, buf_str(&file));
 		buf_free(&file);
-		free(list[i]);
 	}
+	for (int i = 0; i < count; i++)
+		free(list[i]);
 	free(list);
 }
 
@@ -302,8 +309,10 @@ int command_test(const struct invocation *invocation)
 		return EXIT_WRONG;
 	}
 	log_open(LOG_TARGET_TAP, LOG_LEVEL_INFO);
-	for (char **path = invocation->options.args; *path; path++)
+	rig_hold_signals();
+	for (char **path = invocation->options.args; *path && !rig_interrupted(); path++)
 		run_path(&session, *path);
+	rig_release_signals();
 	printf("1..%u\n", session.number);
 	log_close();
 	if (session.wrong)

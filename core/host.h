@@ -34,8 +34,8 @@ struct services {
 	const struct restart *restart; /* for what no limit ends; NULL: the process ends then */
 	struct buses *buses;           /* NULL likewise, and where I/O is faked */
 	struct events *events;         /* NULL likewise */
-	const struct observers *observers; /* who looks on live; NULL: nobody can */
-	const char *const *only;           /* the scripts that are loaded, ends with NULL; NULL: all */
+	struct observers *observers;   /* who looks on live; NULL: nobody can */
+	const char *const *only;       /* the scripts that are loaded, ends with NULL; NULL: all */
 	/* What scripts do to files, devices and programs goes to the test file's fakes instead, and
 	 * fails where there is none. */
 	bool faked;
@@ -97,8 +97,7 @@ struct test_ops {
 	/* Until when the case lets time pass; INT64_MAX: it does not. */
 	int64_t (*until)(const struct host *host);
 	void (*arrive)(struct host *host); /* it is that time, and all is settled */
-	/* Nothing will happen any more that the case could wait for: it ends. */
-	void (*stuck)(struct host *host);
+	void (*end)(struct host *host, const char *why); /* the case cannot go on */
 };
 
 struct reload_request {

@@ -20,8 +20,6 @@ struct ingest {
 	const struct observers *observers;
 	struct way *ways;
 	size_t count;
-	void (*tap)(void *ctx, const char *policy, const struct sample *sample);
-	void *tap_ctx;
 	bool pending; /* something was appended since the last commit */
 };
 
@@ -107,8 +105,6 @@ static int append(struct ingest *ingest, const char *policy, enum value_type typ
 		err_prefix(err, "%s: ", sample->path);
 		return -1;
 	}
-	if (ingest->tap)
-		ingest->tap(ingest->tap_ctx, way->policy, sample);
 	ingest->pending = true;
 	if (observed(ingest->observers))
 		tell(ingest, way, sample, seq);
@@ -135,13 +131,6 @@ int ingest_ack(struct ingest *ingest, const char *uid, const char *outcome, stru
 	ack.value =
 	    (struct value){.type = VALUE_STRING, .text = {.data = outcome, .len = strlen(outcome)}};
 	return append(ingest, POLICY_ACKS, VALUE_STRING, &ack, err);
-}
-
-void ingest_tap(struct ingest *ingest,
-    void (*tap)(void *ctx, const char *policy, const struct sample *sample), void *ctx)
-{
-	ingest->tap = tap;
-	ingest->tap_ctx = ctx;
 }
 
 void ingest_commit(struct ingest *ingest)

@@ -37,10 +37,6 @@ int ingest_answer(struct ingest *ingest, const struct sample *sample, struct err
 /* The acknowledgement of a task into the policy "acks", which is durable. outcome: "" if all went
  * well, or why not, in UTF-8. */
 int ingest_ack(struct ingest *ingest, const char *uid, const char *outcome, struct err *err);
-/* A second reader of every sample that is accepted, answers and acknowledgements too, which it must
- * copy; NULL ends it. For tests and simulations. */
-void ingest_tap(struct ingest *ingest,
-    void (*tap)(void *ctx, const char *policy, const struct sample *sample), void *ctx);
 void ingest_commit(struct ingest *ingest);
 /* Commits, and syncs now; `done` comes later, from the loop (queue.h: queue_sync). */
 void ingest_sync(struct ingest *ingest, void (*done)(void *ctx, int error), void *ctx);

@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <ftw.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,9 +64,11 @@ static void copy_folder(const char *from, const char *to)
 
 static int make_folders(struct rig *rig, const struct rig_options *options, struct err *err)
 {
-	const char *tmp = options->in_memory && access(MEMORY, W_OK) == 0 ? MEMORY : getenv("TMPDIR");
+	const char *tmp = getenv("TMPDIR");
 
-	buf_printf(&rig->dir, "%s/neap-%s-XXXXXX", tmp && *tmp ? tmp : "/tmp", options->name);
+	if (!tmp || !*tmp)
+		tmp = options->in_memory && access(MEMORY, W_OK) == 0 ? MEMORY : "/tmp";
+	buf_printf(&rig->dir, "%s/neap-%s-XXXXXX", tmp, options->name);
 	(void)buf_str(&rig->dir);
 	if (!mkdtemp(rig->dir.data)) {
 		int why = errno;
@@ -125,6 +128,7 @@ static int open_parts(struct rig *rig, struct err *err)
 	if (!rig->queues)
 		return -1;
 	rig->ingest = ingest_new(rig->clock, rig->queues, rig->policies, on_committed, rig);
+	ingest_observed(rig->ingest, &rig->observers);
 	rig->inbox = inbox_new(rig->clock, config, rig->catalog, rig->ingest, err);
 	return rig->inbox ? 0 : -1;
 }
@@ -141,6 +145,7 @@ static void open_host(struct rig *rig, const struct rig_options *options)
 	    .settings = rig->settings,
 	    .inbox = rig->inbox,
 	    .state_dir = rig->config.state.dir,
+	    .observers = &rig->observers,
 	    .only = options->only,
 	    .faked = options->faked,
 	    .invented = options->invented,
@@ -193,6 +198,37 @@ void rig_close(struct rig *rig)
 	free(rig);
 }
 
+/* --- signals --- */
+
+static void mask_signals(int how)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGHUP);
+	(void)pthread_sigmask(how, &set, NULL);
+}
+
+void rig_hold_signals(void)
+{
+	mask_signals(SIG_BLOCK);
+}
+
+bool rig_interrupted(void)
+{
+	sigset_t set;
+
+	return sigpending(&set) == 0 &&
+	       (sigismember(&set, SIGINT) || sigismember(&set, SIGTERM) || sigismember(&set, SIGHUP));
+}
+
+void rig_release_signals(void)
+{
+	mask_signals(SIG_UNBLOCK);
+}
+
 /* --- time --- */
 
 bool rig_settle(struct rig *rig)
@@ -201,7 +237,7 @@ bool rig_settle(struct rig *rig)
 	bool waits;
 
 	do {
-		if (clock_io_ms() > until_ms)
+		if (clock_io_ms() > until_ms || rig_interrupted())
 			return false;
 		waits = rig->ops->waits(rig->host) || rig->loop.active_reqs.count > 0;
 		(void)uv_run(&rig->loop, waits ? UV_RUN_ONCE : UV_RUN_NOWAIT);

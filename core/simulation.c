@@ -22,6 +22,7 @@ struct sent {
 };
 
 struct run {
+	struct observer observer; /* first */
 	struct simulation *result;
 	const struct config *config;
 	const struct link_model *link;
@@ -56,12 +57,12 @@ static struct simulated_policy *policy_of(struct simulation *result, const char 
 
 /* --- what the scripts do --- */
 
-static void on_sample(void *ctx, const char *policy, const struct sample *sample)
+static void see(struct observer *observer, const struct sighting *sighting)
 {
-	struct run *run = ctx;
+	const struct run *run = (struct run *)observer; /* its first member */
 
-	(void)sample;
-	policy_of(run->result, policy)->samples++;
+	if (sighting->what == SIGHT_QUEUED || sighting->what == SIGHT_LOST)
+		policy_of(run->result, sighting->queue)->samples++;
 }
 
 static void on_log(void *ctx, enum log_level level, const char *topic, const char *text)
@@ -306,7 +307,8 @@ static void begin(struct run *run, struct problems *problems)
 	const struct rig *rig = run->rig;
 
 	load_fakes(run, problems);
-	ingest_tap(rig->ingest, on_sample, run);
+	run->observer.see = see;
+	observe_begin(&run->rig->observers, &run->observer);
 	log_tap(on_log, run);
 	rig->ops->load(rig->host, problems);
 	rig->ops->start(rig->host);
@@ -333,7 +335,7 @@ static void conclude(struct run *run)
 
 static void end(struct run *run)
 {
-	ingest_tap(run->rig->ingest, NULL, NULL);
+	observe_end(&run->rig->observers, &run->observer);
 	log_tap(NULL, NULL);
 	while (run->first) {
 		struct sent *sent = run->first;

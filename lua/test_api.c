@@ -1,234 +1,17 @@
-#include "lua/test.h"
-
-#include "core/log.h"
+/* What lua/neap/test.lua is built on. */
 #include "core/mem.h"
 #include "lua/bindings.h"
-#include "lua/entry.h"
 #include "lua/fiber.h"
 #include "lua/install.h"
-#include "lua/library.h"
-#include "lua/load.h"
 #include "lua/point.h"
 #include "lua/reload.h"
 #include "lua/script.h"
+#include "lua/test_impl.h"
 #include "lua/value.h"
 
 #include <lauxlib.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define MEMORY (64 << 20) /* of the test file: it may hold what days of samples gave */
-
-/* In the registry: the test file's functions. */
-#define CASES "neap.test.cases" /* () -> JSON */
-#define RUN   "neap.test.run"   /* (index) */
-#define SERVE "neap.test.serve" /* (call, kind, ...) */
-
-/* A sample that was accepted. */
-struct seen {
-	char *path, *text; /* text: of the value, if it has one */
-	struct value value;
-	int64_t wall_ms;
-};
-
-struct test {
-	struct host *host;
-	struct seen *seen;
-	size_t count, room;
-	struct buf log, notes, why;
-	void (*done)(void *ctx, const struct test_result *result);
-	void *ctx;
-	bool finished;
-	struct fiber *waits; /* for `until_ms`; or NULL */
-	int64_t until_ms;
-};
-
-/* --- what the scripts do --- */
-
-static void on_sample(void *ctx, const char *policy, const struct sample *sample)
-{
-	struct test *test = ctx;
-	if (strcmp(policy, POLICY_ACKS) == 0)
-		return;
-	if (test->count == test->room) {
-		test->room = test->room ? test->room * 2 : 256;
-		test->seen = mem_resize(test->seen, test->room, sizeof *test->seen);
-	}
-	struct seen *seen = &test->seen[test->count++];
-	*seen = (struct seen){
-	    .path = mem_strdup(sample->path), .value = sample->value, .wall_ms = sample->time.wall_ms};
-	if (sample->value.type == VALUE_STRING || sample->value.type == VALUE_BINARY) {
-		seen->text = mem_alloc(sample->value.text.len + 1); /* it may hold NULs */
-		memcpy(seen->text, sample->value.text.data, sample->value.text.len);
-		seen->value.text.data = seen->text;
-	}
-}
-
-static void on_log(void *ctx, enum log_level level, const char *topic, const char *text)
-{
-	static const char *const names[] = {"error", "warn", "info", "debug"};
-	struct test *test = ctx;
-	buf_printf(&test->log, "%s %s: %s\n", names[level], topic, text);
-}
-
-static void forget(struct test *test)
-{
-	for (size_t i = 0; i < test->count; i++) {
-		free(test->seen[i].path);
-		free(test->seen[i].text);
-	}
-	test->count = 0;
-}
-
-/* --- begin and end --- */
-
-static int make_state(struct host *host, const char *name, struct err *err)
-{
-	struct script *script = script_new(host, name);
-	script->memory_max = MEMORY;
-	host->console = script;
-	host->test = mem_alloc(sizeof *host->test);
-	host->test->host = host;
-	ingest_tap(host->services.ingest, on_sample, host->test);
-	log_tap(on_log, host->test);
-	return script->L ? library_open(script, err) : err_set(err, "not enough memory");
-}
-
-static int load(struct host *host, const char *name, struct err *err)
-{
-	int result = host->test ? 0 : make_state(host, name ? name : "fakes", err);
-	if (result < 0 || !name)
-		return result;
-	host->console->loading = true;
-	result = library_run(host->console, name, err);
-	host->console->loading = false;
-	return result;
-}
-
-void test_end(struct host *host)
-{
-	struct test *test = host->test;
-	if (!test)
-		return;
-	log_tap(NULL, NULL);
-	ingest_tap(host->services.ingest, NULL, NULL);
-	forget(test);
-	free(test->seen);
-	buf_free(&test->log);
-	buf_free(&test->notes);
-	buf_free(&test->why);
-	free(test);
-	host->test = NULL;
-}
-
-static int list_cases(lua_State *L)
-{
-	struct buf *json = lua_touserdata(L, 1);
-	size_t len;
-	(void)lua_getfield(L, LUA_REGISTRYINDEX, CASES);
-	if (lua_isnil(L, -1))
-		return 0;
-	lua_call(L, 0, 1);
-	const char *text = lua_tolstring(L, -1, &len);
-	buf_add(json, text, len);
-	return 0;
-}
-
-static void cases(struct host *host, struct buf *json)
-{
-	struct err err;
-	if (script_call(host->console, list_cases, json, &err) < 0 || json->len == 0) {
-		json->len = 0;
-		buf_text(json, "[]"); /* it requires no "test" */
-	}
-}
-
-/* --- a case --- */
-
-static void on_ended(void *ctx)
-{
-	struct test *test = ctx;
-	if (!test->finished && test->why.len == 0)
-		buf_text(&test->why, "the case was ended, see the log");
-	const struct test_result result = {
-	    .why = buf_str(&test->why),
-	    .notes = buf_str(&test->notes),
-	    .log = buf_str(&test->log),
-	};
-	test->done(test->ctx, &result);
-}
-
-static int start_case(lua_State *L)
-{
-	const size_t *index = lua_touserdata(L, 1);
-	(void)lua_getfield(L, LUA_REGISTRYINDEX, RUN);
-	lua_pushinteger(L, (lua_Integer)*index + 1);
-	fiber_wake(fiber_new(L, 1,
-	    &(struct fiber_options){
-	        .what = "test: ", .ended = on_ended, .ctx = script_of(L)->host->test}));
-	return 0;
-}
-
-static int begin(struct host *host, size_t index,
-    void (*done)(void *ctx, const struct test_result *result), void *ctx, struct err *err)
-{
-	host->test->done = done;
-	host->test->ctx = ctx;
-	return script_call(host->console, start_case, &index, err);
-}
-
-static int64_t until(const struct host *host)
-{
-	return host->test->waits ? host->test->until_ms : INT64_MAX;
-}
-
-static void arrive(struct host *host)
-{
-	if (host->test->waits)
-		fiber_wake(host->test->waits);
-}
-
-static void stuck(struct host *host)
-{
-	buf_text(&host->test->why, "it waits for something that will not happen any more");
-	fiber_close_all(host->console);
-}
-
-const struct test_ops test_ops = {
-    .load = load,
-    .cases = cases,
-    .begin = begin,
-    .until = until,
-    .arrive = arrive,
-    .stuck = stuck,
-};
-
-/* --- fakes --- */
-
-struct service {
-	int (*push)(lua_State *L, void *ctx);
-	void (*ended)(void *ctx);
-	void *ctx;
-};
-
-static int start_service(lua_State *L)
-{
-	const struct service *service = lua_touserdata(L, 1);
-	(void)lua_getfield(L, LUA_REGISTRYINDEX, SERVE);
-	int count = service->push(L, service->ctx);
-	fiber_wake(fiber_new(L, count,
-	    &(struct fiber_options){.what = "a fake: ", .ended = service->ended, .ctx = service->ctx}));
-	return 0;
-}
-
-int test_serve(struct host *host, int (*push)(lua_State *L, void *ctx), void (*ended)(void *ctx),
-    void *ctx, struct err *err)
-{
-	struct service service = {push, ended, ctx};
-	if (!host->test)
-		return err_set(err, "there are no fakes here");
-	return script_call(host->console, start_service, &service, err);
-}
 
 /* --- time --- */
 
@@ -454,7 +237,7 @@ static int seen(lua_State *L)
 static int forget_all(lua_State *L)
 {
 	struct test *test = script_of(L)->host->test;
-	forget(test);
+	test_forget(test);
 	test->log.len = 0;
 	return 0;
 }
@@ -489,9 +272,9 @@ static int finish_case(lua_State *L)
 static int entries(lua_State *L)
 {
 	lua_settop(L, 3);
-	lua_setfield(L, LUA_REGISTRYINDEX, SERVE);
-	lua_setfield(L, LUA_REGISTRYINDEX, RUN);
-	lua_setfield(L, LUA_REGISTRYINDEX, CASES);
+	lua_setfield(L, LUA_REGISTRYINDEX, TEST_SERVE);
+	lua_setfield(L, LUA_REGISTRYINDEX, TEST_RUN);
+	lua_setfield(L, LUA_REGISTRYINDEX, TEST_CASES);
 	return 0;
 }
 
