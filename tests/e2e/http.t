@@ -11,6 +11,7 @@ my $config = write_config(undef, scripts => { 'machine.lua' => '' });
 my $dir    = temp_dir();
 my @run    = split ' ', $ENV{NEAP_RUN} // '';
 my $path;
+$run[0] = which($run[0]) if @run; # PATH is another for it
 
 sub which {
     my ($name) = @_;
@@ -22,7 +23,7 @@ sub which {
 sub path_with {
     my ($name, $program, @before) = @_;
     my $at = temp_dir();
-    for my $tool (qw(sh env), @run ? $run[0] : ()) {
+    for my $tool (qw(sh env)) {
         symlink(which($tool), "$at/$tool") or die "$at/$tool: $!";
     }
     return $at if !$name;

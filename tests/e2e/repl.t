@@ -46,6 +46,7 @@ my @table = (
     ['file.write("/tmp/never-written-by-neap", "x")', 1, qr/^$/, qr/not armed: `:arm 5m`/],
     ['exec("touch /tmp/never-written-by-neap")', 1, qr/^$/, qr/exec has effects, and the console is not armed: `:arm 5m`/],
     ['gpio.output("DO1"):set(true)', 1, qr/^$/, qr/gpio\.output has effects, .*not armed/],
+    ['http.get("http://127.0.0.1:9/")', 1, qr/^$/, qr/has effects, .*not armed/],
     ['file.remove("/tmp/never-written-by-neap")', 1, qr/^$/, qr/file\.remove has effects, .*not armed/],
     ['file.watch("/tmp/", print)', 1, qr/^$/, qr/file\.watch has effects, .*not armed/],
     ['tcp.connect{ host = "127.0.0.1", port = 9 }', 1, qr/^$/, qr/tcp\.connect has effects, .*not armed/],

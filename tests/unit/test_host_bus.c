@@ -1,5 +1,7 @@
 /* Scripts that talk over serial lines and Modbus, in real time, to devices of the tests. */
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -8,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -394,6 +397,67 @@ static void four_dead_units_delay_nothing_else(void **state)
 	assert_logged(f->world, "in time few\n");
 }
 
+/* A listener that takes connections and says nothing; its port. */
+static int listen_mutely(int *fd)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof at;
+	*fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	must(*fd >= 0 && bind(*fd, (struct sockaddr *)&at, len) == 0 && listen(*fd, 8) == 0);
+	must(getsockname(*fd, (struct sockaddr *)&at, &len) == 0);
+	return ntohs(at.sin_port);
+}
+
+/* Each kind of I/O hangs at once, and another script keeps its beat. */
+static void what_hangs_stops_nobody_else(void **state)
+{
+	struct fixture *f = *state;
+	struct buf text = {0};
+	int fd;
+	int port = listen_mutely(&fd);
+	world_script(f->world, "beat.lua",
+	    "local late, last, beats = 0, nil, 0\n"
+	    "every('50ms', function()\n"
+	    "  local t = uptime()\n"
+	    "  late, last, beats = math.max(late, last and t - last - 0.05 or 0), t, beats + 1\n"
+	    "  if beats == 60 then log.info('late by', late, late < 0.25 and 'in time' or 'late') end\n"
+	    "end)");
+	buf_printf(&text,
+	    "local line = serial.open{ port = '%%PORT' }\n"
+	    "local function hangs(what, run)\n"
+	    "  on('start', function() log.info(what, select(3, try(run))) end)\n"
+	    "end\n"
+	    "hangs('serial', function() line:read{ count = 1, timeout = '2s' } end)\n"
+	    "hangs('exec', function() exec{ 'sleep', 60, timeout = '2s' } end)\n"
+	    "hangs('tcp', function()\n"
+	    "  tcp.connect{ host = '127.0.0.1', port = %d }:read{ timeout = '2s' } end)\n"
+	    "hangs('name', function()\n"
+	    "  tcp.connect{ host = 'nowhere.invalid', port = 1, timeout = '2s' } end)\n"
+	    "hangs('udp', function() udp.open{ listen = 0 }:receive{ timeout = '2s' } end)\n"
+	    "hangs('http', function() http.get('http://127.0.0.1:%d/', { timeout = '2s' }) end)\n"
+	    "hangs('file', function() for _ = 1, 200 do file.write('%s/big', ('x'):rep(1000000)) end\n"
+	    "  error('written') end)\n",
+	    port, port, f->world->dir);
+#ifdef HAVE_LIBMODBUS
+	buf_printf(&text,
+	    "hangs('modbus', function() modbus.tcp{ host = '127.0.0.1', port = %d, timeout = '2s' }\n"
+	    "  :coils(1, 1) end)\n",
+	    port);
+#endif
+	start(f, buf_str(&text));
+	buf_free(&text);
+	world_wait(f->world, "script.beat: late by");
+	assert_logged(f->world, "in time\n");
+	world_wait(f->world, "machine: file ERROR\n");
+	world_wait(f->world, "machine: http ");
+	assert_logged(f->world, "machine: serial ETIMEDOUT\n");
+	assert_logged(f->world, "machine: exec ETIMEDOUT\n");
+	assert_logged(f->world, "machine: tcp ETIMEDOUT\n");
+	assert_logged(f->world, "machine: udp ETIMEDOUT\n");
+	assert_logged(f->world, "machine: http E");
+	(void)close(fd);
+}
+
 /* --- register maps --- */
 
 static void neighbours_are_read_together(void **state)
@@ -538,6 +602,7 @@ int main(void)
 	    TEST(four_dead_units_delay_nothing_else),
 	    TEST(neighbours_are_read_together),
 	    TEST(what_fails_stays_alone),
+	    TEST(what_hangs_stops_nobody_else),
 	    TEST(without_modbus),
 	    TEST(formats_by_hand),
 	    TEST(wrong_maps_are_found_by_check),
