@@ -138,6 +138,8 @@ struct host_ops {
 	int64_t (*next)(const struct host *host);
 	void (*run)(struct host *host);
 	bool (*waits)(const struct host *host);
+	/* For a device, a program or a file, which know nothing of a virtual clock. */
+	bool (*waits_outside)(const struct host *host);
 	/* What is to be said about a name that scripts use. -1: nothing; the text is the nearest name
 	 * then, or empty. */
 	int (*help)(const char *topic, struct buf *text);

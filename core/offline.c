@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define REAL_MAX_MS 1000
 #define TIME_MAX_MS (31LL * 86400000)
 
 struct offline {
@@ -16,6 +17,7 @@ struct offline {
 	struct rig *rig;
 	struct buf *answer; /* of the chunk that runs */
 	bool done, interrupted;
+	uv_timer_t real;
 };
 
 struct offline *offline_open(const struct config *config, const struct host_ops *ops,
@@ -37,6 +39,7 @@ struct offline *offline_open(const struct config *config, const struct host_ops 
 	offline = mem_alloc(sizeof(*offline));
 	offline->ops = ops;
 	offline->rig = rig;
+	must(uv_timer_init(&rig->loop, &offline->real) == 0);
 	ops->load(rig->host, problems);
 	ops->start(rig->host);
 	ops->console->arm(rig->host, INT64_MAX);
@@ -45,6 +48,7 @@ struct offline *offline_open(const struct config *config, const struct host_ops 
 
 void offline_close(struct offline *offline)
 {
+	uv_close((uv_handle_t *)&offline->real, NULL);
 	rig_close(offline->rig);
 	free(offline);
 }
@@ -72,6 +76,25 @@ static void on_interrupt(uv_poll_t *poll, int status, int events)
 	offline->ops->console->stop(offline->rig->host);
 }
 
+static void on_limit(uv_timer_t *timer)
+{
+	(void)timer; /* it ends uv_run */
+}
+
+/* Who waits for a device or a program does so in real time, and so do its timeouts. */
+static void pass_really(struct offline *offline, int64_t next)
+{
+	struct rig *rig = offline->rig;
+	int64_t began = clock_io_ms(), left = next - clock_mono_ms(rig->clock), passed;
+
+	uv_update_time(&rig->loop);
+	uv_timer_start(&offline->real, on_limit, left < REAL_MAX_MS ? (uint64_t)left : REAL_MAX_MS, 0);
+	(void)uv_run(&rig->loop, UV_RUN_ONCE);
+	uv_timer_stop(&offline->real);
+	passed = clock_io_ms() - began;
+	rig_advance(rig, clock_mono_ms(rig->clock) + (passed < left ? passed : left));
+}
+
 /* Time passes only where a chunk waits for it: to the next timer. */
 static void pass(struct offline *offline)
 {
@@ -84,8 +107,10 @@ static void pass(struct offline *offline)
 	next = offline->ops->next(rig->host);
 	if (next <= clock_mono_ms(rig->clock))
 		offline->ops->run(rig->host);
+	else if (offline->ops->waits_outside(rig->host))
+		pass_really(offline, next);
 	else if (offline->ops->waits(rig->host) || next == INT64_MAX)
-		(void)uv_run(&rig->loop, UV_RUN_ONCE); /* for a device, a program */
+		(void)uv_run(&rig->loop, UV_RUN_ONCE); /* for the disk */
 	else
 		rig_advance(rig, next);
 }

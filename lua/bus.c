@@ -183,7 +183,7 @@ static void release(void *ctx)
 	free(request);
 }
 
-static const struct wait_ops ops = {finish, release};
+static const struct wait_ops ops = {finish, release, true};
 
 static struct request *new_request(lua_State *L)
 {

@@ -121,7 +121,7 @@ static void release(void *request)
 		free_asked(asked);
 }
 
-static const struct wait_ops asked_ops = {finish, release};
+static const struct wait_ops asked_ops = {finish, release, false};
 
 static struct asked *new_asked(lua_State *L)
 {

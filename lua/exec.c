@@ -56,7 +56,7 @@ static void release(void *ctx)
 	free(request);
 }
 
-static const struct wait_ops ops = {finish, release};
+static const struct wait_ops ops = {finish, release, true};
 
 /* The list of texts at `index` as an array that ends with NULL; it is left on the stack, and the
  * texts are anchored in the list. */

@@ -94,7 +94,7 @@ static void release(void *request)
 		free_call(call);
 }
 
-static const struct wait_ops ops = {finish, release};
+static const struct wait_ops ops = {finish, release, false};
 
 static int push_call(lua_State *L, void *ctx)
 {

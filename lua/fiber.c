@@ -36,6 +36,8 @@ struct fiber {
 static void give_back(struct fiber *fiber)
 {
 	const struct wait_ops *ops = fiber->ops;
+	if (ops)
+		fiber->script->host->outside -= ops->outside;
 	fiber->ops = NULL;
 	if (ops && ops->release)
 		ops->release(fiber->request);
@@ -344,6 +346,7 @@ int fiber_wait(lua_State *L, const struct wait_ops *ops, void *request)
 	give_back(fiber); /* a `finish` that raised left it */
 	fiber->ops = ops;
 	fiber->request = request;
+	fiber->script->host->outside += ops->outside;
 	if (fiber->deadline_ms != INT64_MAX && !fiber->limit.place)
 		scheduler_add(fiber->script->host->scheduler, &fiber->limit, fiber->deadline_ms);
 	return lua_yieldk(L, 0, 0, resumed);
@@ -356,7 +359,7 @@ void fiber_wake(struct fiber *fiber)
 
 /* --- sleep --- */
 
-static const struct wait_ops sleep_ops = {NULL, NULL};
+static const struct wait_ops sleep_ops = {NULL, NULL, false};
 
 /* sleep_ms(ms) */
 static int sleep_ms(lua_State *L)
@@ -407,7 +410,7 @@ static void sync_release(void *request)
 		free(sync);
 }
 
-static const struct wait_ops sync_ops = {sync_finish, sync_release};
+static const struct wait_ops sync_ops = {sync_finish, sync_release, false};
 
 static struct sync *start_sync(struct fiber *fiber)
 {

@@ -16,6 +16,7 @@
 struct wait_ops {
 	int (*finish)(lua_State *L, void *request); /* pushes results, returns how many; may raise */
 	void (*release)(void *request);
+	bool outside; /* for a device, a program, a file: in real time, whatever the clock says */
 };
 
 struct fiber_options {

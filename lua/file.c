@@ -269,7 +269,7 @@ static void release(void *ctx)
 		(void)uv_cancel((uv_req_t *)&request->work); /* if it has not begun */
 }
 
-static const struct wait_ops ops = {finish, release};
+static const struct wait_ops ops = {finish, release, true};
 
 static int start(lua_State *L, enum file_kind kind)
 {

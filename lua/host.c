@@ -229,6 +229,11 @@ static bool host_waits(const struct host *host)
 	return host->syncing > 0;
 }
 
+static bool host_waits_outside(const struct host *host)
+{
+	return host->outside > 0;
+}
+
 const struct host_ops *script_host(void)
 {
 	static const struct host_ops ops = {
@@ -244,6 +249,7 @@ const struct host_ops *script_host(void)
 	    .next = host_next,
 	    .run = host_run,
 	    .waits = host_waits,
+	    .waits_outside = host_waits_outside,
 	    .help = help_find,
 	    .console = &console_ops,
 	    .test = &test_ops,

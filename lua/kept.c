@@ -161,7 +161,7 @@ static void release(void *request)
 		free_save(save);
 }
 
-static const struct wait_ops ops = {finish, release};
+static const struct wait_ops ops = {finish, release, false};
 
 /* kept_write(text): waits until the file has it */
 static int kept_write(lua_State *L)

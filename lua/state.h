@@ -39,6 +39,7 @@ struct host {
 	int64_t armed_until_ms;        /* 0: the console is not armed */
 	bool started;
 	struct test *test; /* of the test file that is the console; NULL: there is none */
+	unsigned outside;  /* fibers that wait for a device, a program or a file */
 	unsigned syncing;  /* fibers that wait for the disk */
 	uint32_t holding;  /* fibers that a stop waits for */
 	struct {
@@ -72,7 +73,7 @@ struct script {
 	lua_State *L;        /* NULL if it did not load */
 	size_t memory, memory_max;
 	bool refused; /* the allocator's own, with -DNEAP_GC_STRESS */
-	bool aside; /* it does not run because it brought the process down */
+	bool aside;   /* it does not run because it brought the process down */
 	bool loading, closing;
 	bool params_taken;
 	struct fiber *current;   /* the one that runs now, or NULL */

@@ -217,7 +217,7 @@ static void connect_release(void *ctx)
 	free_request(request);
 }
 
-static const struct wait_ops connect_ops = {connect_finish, connect_release};
+static const struct wait_ops connect_ops = {connect_finish, connect_release, true};
 
 static struct connection *new_connection(lua_State *L, const char *name)
 {
@@ -301,7 +301,7 @@ static void write_release(void *ctx)
 	free_request(ctx);
 }
 
-static const struct wait_ops write_ops = {write_finish, write_release};
+static const struct wait_ops write_ops = {write_finish, write_release, true};
 
 static int raise_busy(lua_State *L, const struct connection *connection, const char *doing)
 {
@@ -433,7 +433,7 @@ static void read_release(void *ctx)
 	free_request(ctx);
 }
 
-static const struct wait_ops read_ops = {read_finish, read_release};
+static const struct wait_ops read_ops = {read_finish, read_release, true};
 
 static void take_ends(lua_State *L, int index, struct request *request)
 {

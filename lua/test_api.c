@@ -21,7 +21,7 @@ static void stop_waiting(void *request)
 	test->waits = NULL;
 }
 
-static const struct wait_ops time_ops = {NULL, stop_waiting};
+static const struct wait_ops time_ops = {NULL, stop_waiting, false};
 
 /* advance(ms): and all that is due then is done */
 static int advance(lua_State *L)
@@ -73,7 +73,7 @@ static void errand_release(void *request)
 		free_errand(errand);
 }
 
-static const struct wait_ops errand_ops = {errand_finish, errand_release};
+static const struct wait_ops errand_ops = {errand_finish, errand_release, false};
 
 static void errand_done(struct errand *errand, const struct problems *problems)
 {

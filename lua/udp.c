@@ -188,7 +188,7 @@ static void connect_release(void *ctx)
 	free_request(request);
 }
 
-static const struct wait_ops connect_ops = {connect_finish, connect_release};
+static const struct wait_ops connect_ops = {connect_finish, connect_release, true};
 
 /* connect(name, host, port, timeout) -> socket */
 static int udp_connect(lua_State *L)
@@ -334,7 +334,7 @@ static void receive_release(void *ctx)
 	free_request(ctx);
 }
 
-static const struct wait_ops receive_ops = {receive_finish, receive_release};
+static const struct wait_ops receive_ops = {receive_finish, receive_release, true};
 
 /* receive(socket, timeout) -> text, address, port */
 static int udp_receive(lua_State *L)

@@ -190,4 +190,10 @@ is($status, 1, '... :status needs an agent');
 unlink("$scripts/beat.lua");
 is_deeply([ glob(($ENV{TMPDIR} // '/tmp') . '/neap-repl-*') ], \@before, 'the copy is removed') if !@before;
 is(join(',', sort map { s{.*/}{}r . ':' . -s $_ } grep { -f } glob(dirname($config) . '/state/*')), $state, 'the state is as it was');
+($status, $out, $err) = run_neap('repl', '-c', $config, '--offline', '-e',
+    'return exec{ "sh", "-c", "sleep 0.3; echo 7", timeout = "20s" }.out, select(3, try(exec, { "sleep", 60, timeout = "300ms" }))');
+is_deeply([ $status, $out ], [ 0, qq("7\\n"\n"ETIMEDOUT"\n) ], 'a program has its own time, which no clock of ours overtakes') or diag($err);
+($status, $out, $err) = run_neap('repl', '-c', $config, '--offline', '-e',
+    'return select(3, try(function() udp.open{ listen = 0 }:receive{ timeout = "300ms" } end))');
+is_deeply([ $status, $out ], [ 0, qq("ETIMEDOUT"\n) ], 'so has who waits for a datagram') or diag($err);
 done_testing;
