@@ -57,7 +57,7 @@ function methods:send(late)
 		if name == "count" or self.count > 0 then
 			local why, durable = self.publish(self.of[name], self[name], time)
 			if why then
-				core.log("warn", ("%s: not sent: %s"):format(self.what, why))
+				core.log("warn", ("the window of %s: not sent: %s"):format(self.path, why))
 			end
 			sync = sync or durable
 		end
@@ -160,22 +160,43 @@ local function declare(self, spec, name, point)
 	table.insert(self.handles, self.of[name].handle)
 end
 
-local function follow(self)
-	local ticker
+-- Windows of one length end together: length -> list of them.
+local clocks = {}
+
+-- Sends what has come so far.
+local function send_all()
+	local sync = false
+	for _, list in pairs(clocks) do
+		for _, self in ipairs(list) do
+			sync = self.count > 0 and self:send(0) or sync
+			self:clear()
+		end
+	end
+	if sync then
+		core.sync()
+	end
+end
+
+local function new_clock(length)
+	local list, ticker = {}, nil
 	local function look()
-		local sync = self:look(core.mono())
-		core.arm(ticker, math.max(1, self.ends - core.mono()))
+		core.arm(ticker, length) -- whatever becomes of this turn
+		local sync, next_end = false, math.huge
+		for _, self in ipairs(list) do
+			sync = self:look(core.mono()) or sync
+			next_end = math.min(next_end, self.ends)
+		end
+		core.arm(ticker, math.max(1, next_end - core.mono()))
 		if sync then
 			core.sync()
 		end
 	end
-	ticker = core.ticker(self.what .. ": ", 0, 0, look)
-	core.on("stop", function()
-		if self.count > 0 and self:send(0) then
-			core.sync()
-		end
-		self:clear()
-	end)
+	ticker = core.ticker(("windows of %s: "):format(core.duration_text(length)), 0, 0, look)
+	if next(clocks) == nil then
+		core.on("stop", send_all)
+	end
+	clocks[length] = list
+	return list
 end
 
 -- spec: as core.declare takes it for the variable that is read; fields: the report's
@@ -184,7 +205,7 @@ return function(spec, fields, point)
 	fields = check.fields(what, fields, report_kinds)
 	local numbers = spec.type == nil or spec.type == "double" or spec.type == "int"
 	local self = setmetatable({
-		what = "the window of " .. spec.path, path = spec.path, length = fields.window,
+		path = spec.path, length = fields.window,
 		numbers = numbers, whole = spec.type == "int", publish = point.send,
 		names = names_of(what, fields.values, numbers), of = {}, handles = {},
 	}, meta)
@@ -196,6 +217,6 @@ return function(spec, fields, point)
 	self:clear()
 	local values = table.concat(self.names, " ")
 	carry.add("window", ("%s %d %s"):format(spec.path, self.length, values), self)
-	follow(self)
+	table.insert(clocks[self.length] or new_clock(self.length), self)
 	return self
 end
