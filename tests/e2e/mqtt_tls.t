@@ -19,7 +19,7 @@ sub probe {
 sub connects {
     my ($what, $broker, @options) = @_;
     my $probe = probe($broker, @options);
-    $probe->wait_log(qr/^state (?:connected|refused|waiting)/m);
+    $probe->wait_log(qr/^state (?:connected|refused)/m);    # on a busy machine a first try may come to nothing
     like($probe->log, qr/^state connected/m, "$what: connects");
     # above one TLS record, one at a time
     $probe->tell('publish 30 17000');

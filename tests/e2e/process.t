@@ -86,7 +86,7 @@ subtest 'a stop without a broker' => sub {
     $neap->wait_log(qr/pushed/);
     my $start = time;
     is($neap->stop, 0, 'exit status 0');
-    cmp_ok(time - $start, '<', 2 * ($ENV{NEAP_SLOW} || ($ENV{NEAP_RUN} ? 10 : 1)), 'without delay');
+    cmp_ok(time - $start, '<', 2 * slow(), 'without delay');
     my ($port, $yaml) = ($broker->port, slurp($config));
     spew($config, $yaml =~ s/(tcp:[^:]*):\d+/$1:$port/r);
     $neap->again;
@@ -104,7 +104,7 @@ subtest 'a stop while the broker is silent' => sub {
     $relay->command('blackhole');
     my $start = time;
     is($neap->stop, 0, 'exit status 0');
-    cmp_ok(time - $start, '<', 12 * ($ENV{NEAP_SLOW} || ($ENV{NEAP_RUN} ? 10 : 1)), 'in the time that the grace allows');
+    cmp_ok(time - $start, '<', 12 * slow(), 'in the time that the grace allows');
     $relay->command('cut');
     $neap->again;
     wait_for(sub { values_of('m.last', $sub->payloads) }, 20, 'the samples of the first run');

@@ -10,7 +10,7 @@ use IPC::Open2;
 use Time::HiRes qw(time sleep);
 
 my $build   = $ENV{NEAP_BUILD} // root_dir() . '/build/rel';
-my $slow    = $ENV{NEAP_SLOW} || ($ENV{NEAP_RUN} ? 10 : 1);
+my $slow    = slow();
 my @run     = split ' ', $ENV{NEAP_RUN} // '';
 my $preload = "$build/tests/disk_preload.so";
 my $driver  = tool('queue_driver');

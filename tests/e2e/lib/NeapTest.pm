@@ -25,7 +25,7 @@ use JSON::PP ();
 use POSIX qw(:sys_wait_h);
 use Time::HiRes qw(sleep time);
 
-our @EXPORT = qw(temp_dir test_dir root_dir tool free_port slurp spew wait_for certificates start_broker subscribe publish
+our @EXPORT = qw(temp_dir test_dir root_dir tool free_port slurp spew slow wait_for certificates start_broker subscribe publish
     write_config start_neap start_program start_relay run_neap run_command decode);
 
 my $root  = abs_path(dirname(__FILE__) . '/../../..');
@@ -74,6 +74,9 @@ sub spew {
 sub decode { return JSON::PP->new->decode($_[0]) }
 
 # --- waiting ---
+
+# The factor for every limit.
+sub slow { return $slow }
 
 # Calls $check until it returns something true, and returns that; dies after $seconds (times NEAP_SLOW).
 sub wait_for {
