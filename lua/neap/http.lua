@@ -80,8 +80,10 @@ local function request(what, options)
 	if method == "POST" and not options.body then
 		options.body = ""
 	end
-	if options.to and options.to:sub(1, 1) ~= "/" then
-		core.fail('%s: to must be the whole path of a file, from "/" on', what)
+	for _, name in ipairs { "to", "ca" } do
+		if options[name] and not options[name]:find("^/[^%c]+$") then
+			core.fail('%s: %s must be the whole path of a file, from "/" on', what, name)
+		end
 	end
 	local part = options.to and options.to .. ".part"
 	local function fail(why, code)

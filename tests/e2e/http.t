@@ -138,6 +138,7 @@ my @wrong = (
     ['http.get("http://x/", { headers = { ["A:"] = "b" } })', 'http.get: headers: "A:" is not the name of a header'],
     ['http.get("http://x/", { headers = { A = "b\r\nC: d" } })', 'http.get: headers: A must be one line of text'],
     ['http.get("http://x/", { to = "x" })', 'http.get: to must be the whole path of a file'],
+    ['http.get("http://x/", { ca = "/x\ny" })', 'http.get: ca must be the whole path of a file'],
     ['http.post("http://x/")', 'http.post: argument 2 is missing'],
     ['http.request{ url = "http://x/", method = "get" }', 'http.request: the method must be a word such as "PUT"'],
     ['http.put("x")', 'http has no "put"'],
