@@ -40,10 +40,11 @@ sub pattern_of {
 }
 
 my $prompt = qr/^(\$|neap>|   >)$/;
+my $leaks = $ENV{LSAN_OPTIONS} ? "LSAN_OPTIONS=$ENV{LSAN_OPTIONS}" : '';    # where it is built with a sanitizer
 for my $session (@sessions) {
     my @lines = split /\n/, $session;
     tmux('new-session', '-d', '-x', '100', '-y', '100',
-        "env -i HOME=$home PATH=$home:/usr/bin:/bin TERM=screen NO_COLOR=1 PS1='\$ ' LC_ALL=C /bin/sh");
+        "env -i $leaks HOME=$home PATH=$home:/usr/bin:/bin TERM=screen NO_COLOR=1 PS1='\$ ' LC_ALL=C /bin/sh");
     my $typed = 1;
     for my $i (0 .. $#lines) {
         my ($input) = $lines[$i] =~ /^(?:\$|neap>|   >) (.+)/;

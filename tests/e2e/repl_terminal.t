@@ -116,6 +116,20 @@ type_keys('Up');
 appears(qr/^neap> 'after:log debug' *$/m, 'the history is there again');
 tmux('kill-server');
 
+# --- colours: on a terminal, unless somebody does not want them ---
+for my $row ([ '', qr/\e\[31m/, 'an error in red' ], [ 'NO_COLOR=1', qr/console:1: x\n/, 'NO_COLOR' ]) {
+    my ($env, $like, $what) = @$row;
+    tmux('new-session', '-d', '-x', '80', '-y', '24', "env HOME=$home TERM=screen $env $bin repl -c $config");
+    appears(qr/^neap> *$/m, 'the prompt');
+    type_keys('-l', 'error("x")');
+    type_keys('Enter');
+    appears(qr/^console:1: x$/m, 'an error');
+    my (undef, $raw) = tmux('capture-pane', '-p', '-e');
+    like($raw, $like, $what);
+    unlike($raw, qr/\e\[3/, '... means none') if $env;
+    tmux('kill-server');
+}
+
 # --- built without libedit: lines as they come ---
 $bin = $ENV{NEAP_BUILD} ? "$ENV{NEAP_BUILD}/tests/neap-plain" : root_dir() . '/build/rel/tests/neap-plain';
 session();

@@ -289,6 +289,50 @@ static void a_tap_gets_all(void **unused)
 	assert_non_null(strstr(logged(), "info tap: I heard 2\n"));
 }
 
+static void count_lines(void *ctx, enum log_level level, const char *topic, const char *text)
+{
+	(void)level;
+	(void)topic;
+	(void)text;
+	++*(int *)ctx;
+}
+
+static void a_tap_may_get_more_than_the_log(void **unused)
+{
+	(void)unused;
+	int count = 0;
+
+	log_tap(count_lines, &count);
+	log_tap_level(LOG_LEVEL_DEBUG);
+	assert_true(log_wanted(LOG_LEVEL_DEBUG, "mqtt"));
+	assert_false(log_passes(LOG_LEVEL_DEBUG, "mqtt"));
+	log_debug("mqtt", "more");
+	assert_int_equal(count, 1);
+	assert_string_equal(logged(), "");
+	log_tap_level(-1);
+	assert_false(log_wanted(LOG_LEVEL_DEBUG, "mqtt"));
+	log_debug("mqtt", "more");
+	assert_int_equal(count, 1);
+	log_tap(NULL, NULL);
+}
+
+static void levels_go_back(void **unused)
+{
+	(void)unused;
+	log_set_topic("", LOG_LEVEL_DEBUG);
+	log_set_topic("mqtt", LOG_LEVEL_ERROR);
+	log_set_topic("queue", LOG_LEVEL_WARN);
+	log_reset_topic("mqtt");
+	assert_true(log_passes(LOG_LEVEL_DEBUG, "mqtt"));
+	assert_false(log_passes(LOG_LEVEL_INFO, "queue"));
+	log_reset_topic("");
+	assert_false(log_passes(LOG_LEVEL_DEBUG, "mqtt"));
+	assert_true(log_passes(LOG_LEVEL_INFO, "mqtt"));
+	log_reset_topic("queue");
+	log_reset_topic("never set");
+	assert_true(log_passes(LOG_LEVEL_INFO, "queue"));
+}
+
 static void the_systems_log_is_written(void **unused)
 {
 	(void)unused;
@@ -314,6 +358,8 @@ int main(void)
 	    CASE(what_was_held_back_is_counted_at_last),
 	    CASE(different_lines_are_never_held_back),
 	    CASE(a_tap_gets_all),
+	    CASE(a_tap_may_get_more_than_the_log),
+	    CASE(levels_go_back),
 	    CASE(the_systems_log_is_written),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,7 +21,7 @@ struct model {
 	struct queue_fixture fixture;
 	struct queue *queue;
 	uint8_t *fate;
-	uint32_t *by_seq_count;
+	uint64_t *seqs; /* by number */
 	uint32_t made;
 	struct flight {
 		struct range range;
@@ -56,6 +56,7 @@ static void append_some(struct model *model)
 			sample.value.text.data = text;
 			sample.value.text.len = (size_t)len + more;
 		}
+		model->seqs[model->made] = queue_next_seq(model->queue);
 		assert_int_equal(queue_append(model->queue, &sample, NULL), 0);
 		model->fate[model->made++] = WAITS;
 	}
@@ -134,6 +135,14 @@ static void check_figures(struct model *model)
 		    (unsigned long long)figures.waiting, (unsigned long long)waiting,
 		    (unsigned long long)figures.in_flight, (unsigned long long)taken);
 	assert_true(figures.backlog <= figures.waiting);
+	static const enum fate fates[] = {
+	    [PLACE_WAITS] = WAITS, [PLACE_IN_FLIGHT] = TAKEN, [PLACE_GONE] = DONE};
+	for (uint32_t i = 0; i < model->made; i++) {
+		enum fate fate = fates[queue_where(model->queue, model->seqs[i])];
+		if (fate != model->fate[i])
+			fail_msg("seed %u: sample %u is said to be %d, and is %d", model->seed, i, fate,
+			    model->fate[i]);
+	}
 	for (int i = 0; i < LOSS_REASONS; i++)
 		assert_int_equal(figures.lost[i], 0);
 }
@@ -161,6 +170,7 @@ static void run_model(unsigned seed)
 
 	fixture_init(&model.fixture);
 	model.fate = mem_alloc(STEPS * 41);
+	model.seqs = mem_alloc(STEPS * 41 * sizeof *model.seqs);
 	fixture_open(&model.fixture);
 	model.queue = fixture_declare(&model.fixture, "model", 0, FULL_DROP_OLDEST);
 	for (int step = 0; step < STEPS; step++) {
@@ -203,6 +213,7 @@ static void run_model(unsigned seed)
 	check_figures(&model);
 	fixture_free(&model.fixture);
 	free(model.fate);
+	free(model.seqs);
 }
 
 static void agrees_with_the_model(void **state)
