@@ -18,6 +18,8 @@
 enum { SENSORS = 1000, PERIOD_MS = 1000 };
 
 struct bench {
+	struct observer observer;
+	struct observers observers;
 	char dir[300];
 	uv_loop_t loop;
 	struct clock *clock;
@@ -58,11 +60,11 @@ static void policies_changed(void *ctx)
 	must(ingest_policies_changed(bench->ingest, NULL) == 0);
 }
 
-static void on_sample(void *ctx, const char *policy, const struct sample *sample)
+static void on_sight(struct observer *observer, const struct sighting *sighting)
 {
-	struct bench *bench = ctx;
-	(void)policy;
-	(void)sample;
+	struct bench *bench = (struct bench *)observer; /* its first member */
+	if (sighting->what != SIGHT_QUEUED)
+		return;
 	if (bench->count == bench->room)
 		return;
 	int64_t since_us = clock_mono_us(bench->clock) - bench->began_ms * 1000;
@@ -118,6 +120,8 @@ static void open_all(struct bench *bench)
 	bench->queues = queue_set_open(&bench->loop, bench->clock, &options, NULL);
 	must(bench->queues != NULL);
 	bench->ingest = ingest_new(bench->clock, bench->queues, bench->policies, nothing, NULL);
+	bench->observer.see = on_sight;
+	ingest_observed(bench->ingest, &bench->observers);
 	policies_changed(bench);
 	const struct services services = {
 	    .loop = &bench->loop,
@@ -170,11 +174,11 @@ static void measure(struct bench *bench, int seconds)
 			(void)uv_run(&bench->loop, UV_RUN_ONCE);
 		if (end == middle) {
 			cpu = cpu_seconds();
-			ingest_tap(bench->ingest, on_sample, bench);
+			observe_begin(&bench->observers, &bench->observer);
 		}
 	}
 	cpu = cpu_seconds() - cpu;
-	ingest_tap(bench->ingest, NULL, NULL);
+	observe_end(&bench->observers, &bench->observer);
 	qsort(bench->late_us, bench->count, sizeof *bench->late_us, compare);
 	printf("%6.2f us CPU a read   (target 2)", cpu * 1e6 / (double)bench->room);
 	size_t middle_one = bench->count / 2, late_one = bench->count * 99 / 100;
@@ -188,7 +192,7 @@ static void measure(struct bench *bench, int seconds)
 
 static void run(const char *what, const char *report, int seconds, const char *where)
 {
-	struct bench bench = {0};
+	struct bench bench = {.count = 0};
 	(void)snprintf(bench.dir, sizeof bench.dir, "%.200s/sensors-bench-XXXXXX", where);
 	must(mkdtemp(bench.dir) != NULL);
 	write_script(&bench, report);
