@@ -454,7 +454,7 @@ static int open_parts(struct agent *agent, struct err *err)
 	agent->started_ms = clock_mono_ms(agent->clock);
 	agent->events = events_open(config->state.dir, &agent->loop, agent->clock);
 	agent->notes = notes_new(agent->events);
-	agent->usage = usage_new(config->state.dir, agent->clock);
+	agent->usage = usage_new(&agent->loop, config->state.dir, agent->clock);
 	agent->policies = policies_new(config);
 	agent->catalog = catalog_new();
 	if (*config->agent_asset)
@@ -465,7 +465,8 @@ static int open_parts(struct agent *agent, struct err *err)
 		return -1;
 	agent->buses = buses_open(&agent->loop, agent->clock);
 	agent->ingest = ingest_new(agent->clock, agent->queues, agent->policies, on_committed, agent);
-	agent->losses = losses_new(&(struct losses_parts){.state_dir = config->state.dir,
+	agent->losses = losses_new(&(struct losses_parts){.loop = &agent->loop,
+	    .state_dir = config->state.dir,
 	    .clock = agent->clock,
 	    .queues = agent->queues,
 	    .ingest = agent->ingest,

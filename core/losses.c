@@ -72,10 +72,8 @@ static void keep(
 	buf_free(&key);
 }
 
-static void save(struct losses *losses)
+static void note_all(struct losses *losses)
 {
-	struct err err;
-
 	if (!losses->store)
 		return;
 	for (size_t i = 0; i < losses->count; i++) {
@@ -85,8 +83,13 @@ static void save(struct losses *losses)
 		keep(losses, spell, "first", spell->first_ms);
 		keep(losses, spell, "last", spell->last_ms);
 	}
-	if (store_save(losses->store, &err) < 0)
-		log_warn("queue", "%s", err.text);
+}
+
+static void save(struct losses *losses)
+{
+	note_all(losses);
+	if (losses->store)
+		store_save_later(losses->store, losses->parts.loop);
 }
 
 /* --- reports --- */
@@ -262,10 +265,13 @@ struct losses *losses_new(const struct losses_parts *parts)
 
 void losses_free(struct losses *losses)
 {
+	struct err err;
+
 	if (!losses)
 		return;
-	if (losses->count > 0)
-		save(losses);
+	note_all(losses);
+	if (losses->store && store_save(losses->store, &err) < 0)
+		log_warn("queue", "%s", err.text);
 	store_close(losses->store);
 	free(losses->spells);
 	free(losses->fronts);

@@ -27,6 +27,7 @@
 struct losses;
 
 struct losses_parts { /* all outlive it */
+	uv_loop_t *loop;
 	const char *state_dir;
 	const struct clock *clock;
 	struct queue_set *queues;

@@ -176,7 +176,8 @@ int status_check(const struct json *status, struct buf *out)
 	if (!is_connected(status))
 		add_reason(&reasons, &level, CHECK_CRITICAL, text(link, "state"), text(link, "reason"));
 	for (const struct json *one = first(status, "scripts"); one; one = one->next) {
-		if (strcmp(text(one, "state"), "failed") == 0)
+		if (strcmp(text(one, "state"), "failed") == 0 ||
+		    strcmp(text(one, "state"), "set aside") == 0)
 			add_reason(&reasons, &level, CHECK_CRITICAL, text(one, "name"), text(one, "error"));
 		for (const struct json *bad = first(one, "bad"); bad; bad = bad->next)
 			add_reason(&reasons, &level, CHECK_WARNING, bad->string.data, "its read fails");

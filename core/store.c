@@ -36,7 +36,20 @@ struct store {
 	char *path;
 	struct item *items; /* by key */
 	size_t count;
-	bool changed; /* since the file was written */
+	bool changed;          /* since the file was written */
+	struct saving *saving; /* under way, or NULL */
+};
+
+/* A write on the pool. */
+struct saving {
+	uv_work_t work;
+	struct store *store; /* NULL: it is closed */
+	char *path;
+	struct buf text;
+	uv_mutex_t writing; /* held while it writes */
+	bool overtaken;     /* by store_save: nothing is to be written any more */
+	int result;
+	struct err err;
 };
 
 /* --- items --- */
@@ -257,6 +270,8 @@ void store_close(struct store *store)
 {
 	if (!store)
 		return;
+	if (store->saving)
+		store->saving->store = NULL;
 	for (size_t i = 0; i < store->count; i++) {
 		free(store->items[i].key);
 		free(store->items[i].text);
@@ -268,28 +283,95 @@ void store_close(struct store *store)
 
 /* --- writing --- */
 
+static void compose(const struct store *store, struct buf *text)
+{
+	buf_text(text, "{\n");
+	for (size_t i = 0; i < store->count; i++) {
+		json_add_text(text, store->items[i].key);
+		buf_printf(
+		    text, ":{\"type\":\"%s\",\"value\":", value_type_name(store->items[i].value.type));
+		value_json(text, &store->items[i].value);
+		buf_text(text, i + 1 < store->count ? "},\n" : "}\n");
+	}
+	buf_text(text, "}\n");
+}
+
+static int write_text(const char *path, const struct buf *text, struct err *err)
+{
+	if (text->len > FILE_MAX_BYTES)
+		return err_set(err, "%s would be %zu bytes, and it can be %d: too much is stored", path,
+		    text->len, FILE_MAX_BYTES);
+	return fileio_replace(path, text->data, text->len, 0600, err);
+}
+
 int store_save(struct store *store, struct err *err)
 {
+	if (store->saving) { /* its text is older than ours */
+		uv_mutex_lock(&store->saving->writing);
+		store->saving->overtaken = true;
+		uv_mutex_unlock(&store->saving->writing);
+		store->changed = true;
+	}
 	if (!store->changed)
 		return 0;
 	struct buf text = {0};
-	buf_text(&text, "{\n");
-	for (size_t i = 0; i < store->count; i++) {
-		json_add_text(&text, store->items[i].key);
-		buf_printf(
-		    &text, ":{\"type\":\"%s\",\"value\":", value_type_name(store->items[i].value.type));
-		value_json(&text, &store->items[i].value);
-		buf_text(&text, i + 1 < store->count ? "},\n" : "}\n");
-	}
-	buf_text(&text, "}\n");
-
-	int result;
-	if (text.len > FILE_MAX_BYTES)
-		result = err_set(err, "%s would be %zu bytes, and it can be %d: too much is stored",
-		    store->path, text.len, FILE_MAX_BYTES);
-	else
-		result = fileio_replace(store->path, text.data, text.len, 0600, err);
+	compose(store, &text);
+	int result = write_text(store->path, &text, err);
 	store->changed = result < 0;
 	buf_free(&text);
 	return result;
+}
+
+/* --- writing on the pool --- */
+
+static void on_work(uv_work_t *work)
+{
+	struct saving *saving = work->data;
+
+	uv_mutex_lock(&saving->writing);
+	if (!saving->overtaken)
+		saving->result = write_text(saving->path, &saving->text, &saving->err);
+	uv_mutex_unlock(&saving->writing);
+}
+
+static void start_saving(struct store *store, uv_loop_t *loop);
+
+static void on_worked(uv_work_t *work, int status)
+{
+	struct saving *saving = work->data;
+	struct store *store = saving->store;
+	(void)status;
+	if (saving->result < 0)
+		log_warn("store", "%s", saving->err.text);
+	if (store) {
+		bool again = store->changed;
+		store->saving = NULL;
+		if (again)
+			start_saving(store, work->loop);
+		store->changed |= saving->result < 0; /* the next save tries again */
+	}
+	uv_mutex_destroy(&saving->writing);
+	buf_free(&saving->text);
+	free(saving->path);
+	free(saving);
+}
+
+static void start_saving(struct store *store, uv_loop_t *loop)
+{
+	struct saving *saving = mem_alloc(sizeof *saving);
+
+	saving->store = store;
+	saving->path = mem_strdup(store->path);
+	saving->work.data = saving;
+	compose(store, &saving->text);
+	must(uv_mutex_init(&saving->writing) == 0);
+	must(uv_queue_work(loop, &saving->work, on_work, on_worked) == 0);
+	store->saving = saving;
+	store->changed = false;
+}
+
+void store_save_later(struct store *store, uv_loop_t *loop)
+{
+	if (store->changed && !store->saving)
+		start_saving(store, loop);
 }

@@ -14,6 +14,8 @@
 #include "core/err.h"
 #include "core/sample.h"
 
+#include <uv.h>
+
 struct store;
 
 /* A missing file is an empty store. NULL: there is one that cannot be read (no permission, disk).
@@ -30,5 +32,8 @@ void store_remove(struct store *store, const char *key);
 int store_save(
     struct store *store, struct err *err); /* writes nothing if nothing changed; -1: the file is as
                                               it was, and the next save tries again */
+/* The same on libuv's pool, so that a slow flash holds nothing up; what fails is said in the log. What
+ * changes meanwhile is written after it. The loop runs on until it is done, also beyond store_close. */
+void store_save_later(struct store *store, uv_loop_t *loop);
 
 #endif

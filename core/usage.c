@@ -14,6 +14,7 @@
 #define SAVE_MS (60 * 60 * 1000)
 
 struct usage {
+	uv_loop_t *loop;
 	const struct clock *clock;
 	struct store *store;
 	struct usage_figures figures;
@@ -83,7 +84,7 @@ static void load(struct usage *usage)
 	}
 }
 
-static void save(struct usage *usage)
+static void save(struct usage *usage, uv_loop_t *loop)
 {
 	struct err err;
 
@@ -97,7 +98,9 @@ static void save(struct usage *usage)
 		set(usage, "day.", name, usage->figures.day[kind]);
 		set(usage, "month.", name, usage->figures.month[kind]);
 	}
-	if (store_save(usage->store, &err) < 0)
+	if (loop)
+		store_save_later(usage->store, loop);
+	else if (store_save(usage->store, &err) < 0)
 		log_warn("agent", "%s", err.text);
 }
 
@@ -148,7 +151,7 @@ void usage_tick(struct usage *usage, uint64_t out, uint64_t in)
 		usage->undated[kind] = 0;
 	}
 	if (clock_mono_ms(usage->clock) - usage->saved_ms >= SAVE_MS)
-		save(usage);
+		save(usage, usage->loop);
 }
 
 const struct usage_figures *usage_figures(const struct usage *usage)
@@ -156,13 +159,14 @@ const struct usage_figures *usage_figures(const struct usage *usage)
 	return &usage->figures;
 }
 
-struct usage *usage_new(const char *state_dir, const struct clock *clock)
+struct usage *usage_new(uv_loop_t *loop, const char *state_dir, const struct clock *clock)
 {
 	struct usage *usage = mem_alloc(sizeof(*usage));
 	struct buf path = {0};
 	struct err err;
 
 	usage->clock = clock;
+	usage->loop = loop;
 	usage->saved_ms = clock_mono_ms(clock);
 	buf_printf(&path, "%s/usage.json", state_dir);
 	usage->store = store_open(buf_str(&path), &err);
@@ -179,7 +183,7 @@ void usage_free(struct usage *usage)
 {
 	if (!usage)
 		return;
-	save(usage);
+	save(usage, NULL);
 	store_close(usage->store);
 	free(usage);
 }

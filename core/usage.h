@@ -15,6 +15,8 @@
 
 #include "core/clock.h"
 
+#include <uv.h>
+
 enum usage_kind { USAGE_OUT, USAGE_IN, USAGE_FLASH, USAGE_KINDS };
 const char *usage_name(enum usage_kind kind); /* "out" "in" "flash" */
 
@@ -26,7 +28,8 @@ struct usage_figures {
 
 struct usage;
 
-struct usage *usage_new(const char *state_dir, const struct clock *clock);
+/* loop NULL: it is written in place. */
+struct usage *usage_new(uv_loop_t *loop, const char *state_dir, const struct clock *clock);
 void usage_free(struct usage *usage); /* writes; NULL is fine */
 /* About once a second. Both counters are of the process and only grow. */
 void usage_tick(struct usage *usage, uint64_t out, uint64_t in);

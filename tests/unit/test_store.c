@@ -245,6 +245,44 @@ static void failures_are_told(void **state)
 	store_close(store);
 }
 
+static void later_comes_after_the_loop(void **state)
+{
+	const struct place *place = *state;
+	struct value value = {VALUE_INT, .integer = 1};
+	uv_loop_t loop;
+
+	assert_int_equal(uv_loop_init(&loop), 0);
+	struct store *store = open_store(place);
+	store_set(store, "a", &value);
+	store_save_later(store, &loop);
+	value.integer = 2;
+	store_set(store, "a", &value);
+	store_save_later(store, &loop); /* while the first one is under way */
+	uv_run(&loop, UV_RUN_DEFAULT);
+	expect_file(place->file, "{\n\"a\":{\"type\":\"int\",\"value\":2}\n}\n");
+
+	/* what is saved at once overtakes it, and what it was about to write never comes */
+	value.integer = 3;
+	store_set(store, "a", &value);
+	store_save_later(store, &loop);
+	value.integer = 4;
+	store_set(store, "a", &value);
+	assert_int_equal(store_save(store, NULL), 0);
+	store_close(store);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	expect_file(place->file, "{\n\"a\":{\"type\":\"int\",\"value\":4}\n}\n");
+
+	/* closed while it is under way: it ends all the same */
+	store = open_store(place);
+	value.integer = 5;
+	store_set(store, "a", &value);
+	store_save_later(store, &loop);
+	store_close(store);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	expect_file(place->file, "{\n\"a\":{\"type\":\"int\",\"value\":5}\n}\n");
+	assert_int_equal(uv_loop_close(&loop), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -253,6 +291,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(only_changes_are_written, make_place, remove_place),
 	    cmocka_unit_test_setup_teardown(damage_is_put_aside, make_place, remove_place),
 	    cmocka_unit_test_setup_teardown(failures_are_told, make_place, remove_place),
+	    cmocka_unit_test_setup_teardown(later_comes_after_the_loop, make_place, remove_place),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

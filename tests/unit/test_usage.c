@@ -33,7 +33,7 @@ static int setup(void **state)
 		return -1;
 	snprintf(world.file, sizeof(world.file), "%s/usage.json", world.dir);
 	world.clock = clock_new_virtual(EVENING_MS);
-	world.usage = usage_new(world.dir, world.clock);
+	world.usage = usage_new(NULL, world.dir, world.clock);
 	return 0;
 }
 
@@ -82,13 +82,13 @@ static void a_restart_goes_on(void **state)
 
 	tick(world, 100);
 	usage_free(world->usage);
-	world->usage = usage_new(world->dir, world->clock);
+	world->usage = usage_new(NULL, world->dir, world->clock);
 	expect(world, 0, 100, 100);
 	tick(world, 5);
 	expect(world, 5, 105, 105);
 	usage_free(world->usage);
 	clock_advance(world->clock, 3 * HOUR_MS);
-	world->usage = usage_new(world->dir, world->clock);
+	world->usage = usage_new(NULL, world->dir, world->clock);
 	expect(world, 0, 0, 105);
 }
 
