@@ -79,13 +79,17 @@ static void print_link(const struct simulation *simulation)
 
 static void print_ends(const struct simulation *simulation)
 {
+	uint64_t waiting = 0;
+
 	for (size_t i = 0; i < simulation->count; i++) {
 		const struct simulated_policy *policy = &simulation->policies[i];
 
-		if (policy->lost > 0 || policy->waiting > 0)
-			printf("%s: %" PRIu64 " of %" PRIu64 " samples lost, %" PRIu64 " wait at the end.\n",
-			    policy->name, policy->lost, policy->samples, policy->waiting);
+		waiting += policy->waiting;
+		if (policy->lost > 0)
+			printf("LOST, the queue of %s was full: %" PRIu64 " of %" PRIu64 " samples.\n",
+			    policy->name, policy->lost, policy->samples);
 	}
+	printf("At the end %" PRIu64 " samples wait for their batch.\n", waiting);
 	if (simulation->notes.count > 0)
 		puts("\nMade up, because nothing stands for the device (docs/testing.md tells of fakes):");
 	for (size_t i = 0; i < simulation->notes.count && i < NOTES_SHOWN; i++)

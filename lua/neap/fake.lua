@@ -1,5 +1,5 @@
 -- Where I/O is faked, in a script's state: what the library asks of a file, a device or a program
--- goes to the test file, under the names that test_io.lua knows. The library's own checks stay.
+-- goes to the test file, under the names that the test_*.lua know. The library's own checks stay.
 local core = ...
 local fake = core.fake
 

@@ -404,21 +404,21 @@ local function run(index)
 	elseif not got[2] then
 		why[1] = got[3]
 	end
-	for _, text in ipairs(io.missing) do
+	for _, text in ipairs(io.wanting) do
 		why[#why + 1] = text
 	end
 	raw.finish(table.concat(why, "\n"))
 end
 
-raw.entries(describe, run, io.serve)
+raw.entries(describe, run, io.answer)
 
 -- --- what a test file finds besides ---
 
-for _, name in ipairs {
-	"comes", "exec", "fail", "file", "gpio", "http", "modbus", "ran", "requests", "serial", "status",
-	"tcp", "udp", "wrote",
-} do
-	test[name] = io[name]
+for _, of in ipairs { "files", "programs", "lines", "modbus" } do
+	import("test_" .. of)
+end
+for name, fake in pairs(io.fakes) do
+	test[name] = fake
 end
 
 function _G.print(...)
