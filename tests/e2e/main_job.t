@@ -110,6 +110,8 @@ THREE
     is($neap->stop, 0, 'a clean stop');
     my @samples = samples($sub->payloads);
     is(scalar(@samples), $all, "$all samples, no more");
+    my ($jq, $count) = run_command(\join("\n", $sub->payloads), 'jq', '-s', 'map(map(.[]|length)|add)|add');
+    is("$jq $count", "0 $all\n", 'jq reads the same');
     for my $path (sort keys %count) {
         my @values = values_of($path, $sub->payloads);
         @values = map { $_ - 1000 } @values if $path eq 'a.y';
