@@ -29,6 +29,7 @@ struct bench {
 	struct queue_set *queues;
 	struct ingest *ingest;
 	struct host *host;
+	uv_timer_t alive; /* the scripts' timers do not hold the loop */
 	int64_t began_ms;
 	int32_t *late_us; /* of each sample */
 	size_t count, room;
@@ -52,6 +53,11 @@ static int remove_one(const char *path, const struct stat *st, int flag, struct 
 static void nothing(void *ctx)
 {
 	(void)ctx;
+}
+
+static void on_alive(uv_timer_t *timer)
+{
+	(void)timer;
 }
 
 static void policies_changed(void *ctx)
@@ -111,6 +117,8 @@ static void open_all(struct bench *bench)
 {
 	struct problems problems = {0};
 	must(uv_loop_init(&bench->loop) == 0);
+	must(uv_timer_init(&bench->loop, &bench->alive) == 0);
+	(void)uv_timer_start(&bench->alive, on_alive, PERIOD_MS / 2, PERIOD_MS / 2);
 	configure(bench);
 	bench->clock = clock_new(CLOCK_TRUST_DATE);
 	bench->catalog = catalog_new();
@@ -145,6 +153,7 @@ static void close_all(struct bench *bench)
 	script_host()->close(bench->host);
 	ingest_free(bench->ingest);
 	queue_set_close(bench->queues);
+	uv_close((uv_handle_t *)&bench->alive, NULL);
 	(void)uv_run(&bench->loop, UV_RUN_DEFAULT);
 	policies_free(bench->policies);
 	catalog_free(bench->catalog);
@@ -161,7 +170,7 @@ static int compare(const void *a, const void *b)
 }
 
 /* The first round, in which memory grows, does not count. */
-static void measure(struct bench *bench, int seconds)
+static void measure(struct bench *bench, int seconds, bool all_sent)
 {
 	bench->room = (size_t)SENSORS * (size_t)seconds;
 	bench->late_us = mem_alloc(bench->room * sizeof *bench->late_us);
@@ -182,7 +191,7 @@ static void measure(struct bench *bench, int seconds)
 	qsort(bench->late_us, bench->count, sizeof *bench->late_us, compare);
 	printf("%6.2f us CPU a read   (target 2)", cpu * 1e6 / (double)bench->room);
 	size_t middle_one = bench->count / 2, late_one = bench->count * 99 / 100;
-	if (bench->count == bench->room)
+	if (all_sent)
 		printf("; late by %.1f ms median, %.1f ms 99%%   (target 5), %.1f ms at most",
 		    bench->late_us[middle_one] / 1e3, bench->late_us[late_one] / 1e3,
 		    bench->late_us[bench->count - 1] / 1e3);
@@ -199,7 +208,7 @@ static void run(const char *what, const char *report, int seconds, const char *w
 	open_all(&bench);
 	printf("%-24s", what);
 	(void)fflush(stdout);
-	measure(&bench, seconds);
+	measure(&bench, seconds, !*report);
 	close_all(&bench);
 }
 
