@@ -69,7 +69,7 @@ TEST_BINS = $(B)/tests/neap-plain $(UNIT:%=$(B)/tests/%) $(PROGRAMS:%=$(B)/%) $(
 HAVE_FUZZER = $(wildcard $(shell $(CLANG) -print-resource-dir 2>/dev/null)/lib/*/libclang_rt.fuzzer*)
 FUZZ_BINS = $(if $(FUZZERS),$(if $(HAVE_FUZZER),$(FUZZERS:%=build/fuzz/tests/%)))
 TESTS     = $(UNIT:%=$(B)/tests/%) $(sort $(wildcard tests/tools/*.t tests/lua/*_test.lua scripts/*_test.lua examples/*_test.lua tests/e2e/*.t tests/fault/*.t)) $(FUZZ_BINS)
-STRESSED  = $(patsubst tests/unit/%.c,%,$(shell grep -l host_fixture.h tests/unit/test_*.c))
+STRESSED  = $(filter-out test_limits,$(patsubst tests/unit/%.c,%,$(shell grep -l host_fixture.h tests/unit/test_*.c)))
 SELECTED  = $(if $(T),$(foreach t,$(TESTS),$(if $(findstring $(T),$(t)),$(t))),$(TESTS))
 C_FILES  := $(sort $(wildcard core/*.[ch] lua/*.[ch] tests/*/*.[ch] bench/*.[ch]))
 

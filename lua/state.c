@@ -16,6 +16,9 @@
 static void *allocate(void *ctx, void *old, size_t old_size, size_t size)
 {
 	struct script *script = ctx;
+#ifdef NEAP_GC_STRESS
+	bool is_object = !old && old_size;
+#endif
 	if (!old)
 		old_size = 0; /* it is a kind of object then */
 	if (size == 0) {
@@ -24,8 +27,10 @@ static void *allocate(void *ctx, void *old, size_t old_size, size_t size)
 		return NULL;
 	}
 #ifdef NEAP_GC_STRESS
-	/* refused once, Lua collects all it can and asks again: a full collection at each allocation */
-	script->refused = script->L && size > old_size && !script->refused;
+	/* refused once, Lua collects all it can and asks again: a full collection at each allocation;
+	 * but not for the larger pieces of luaL_Buffer, which does not ask again */
+	script->refused =
+	    script->L && size > old_size && !script->refused && (is_object || size <= LUAL_BUFFERSIZE);
 	if (script->refused)
 		return NULL;
 #endif
