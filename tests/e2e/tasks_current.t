@@ -157,7 +157,9 @@ subtest 'a uid is done once and acknowledged each time alike' => sub {
     $neap->again;
     $neap->wait_state('connected');
     task("t$uid", '"command":{"id":"machine.reset","params":{"delay":1,"force":false}}');
-    is(acked("t$uid", 3), 'OK | OK | OK', 'over a restart too');
+    task('behind', '"read":["machine.count"]');
+    acked('behind');
+    like(acked("t$uid", 3), qr/^OK \| OK \| OK(?: \| OK)*$/, 'over a restart too, which may acknowledge the last ones again');
     is(scalar(() = $neap->log =~ /reset\s+1\s+false/g), $before, 'and did not run again');
 };
 
