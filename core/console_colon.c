@@ -145,19 +145,22 @@ static void name_of(const char *file, struct buf *name)
 	buf_add(name, base, len > 4 && strcmp(base + len - 4, ".lua") == 0 ? len - 4 : 0);
 }
 
-/* The file becomes the script of its name; the one before is kept beside it. */
+/* The file becomes the script of its name; the one before is kept beside it: 1; 0: there was none, or
+ * the same. -1: said why not. */
 static int put_in_place(const struct console *console, const char *file, const char *name)
 {
 	struct buf text = {0}, before = {0}, path = {0}, kept = {0};
 	struct err err = {0};
 	int rc = fileio_read(file, SCRIPT_MAX, &text, &err);
+	bool keeps = false;
 
 	buf_printf(&path, "%s/%s.lua", console->side->scripts, name);
 	buf_printf(&kept, "%s.before", buf_str(&path));
 	if (rc == 0 && fileio_read(buf_str(&path), SCRIPT_MAX, &before, NULL) == 0 &&
 	    (before.len != text.len || memcmp(before.data, text.data, text.len) != 0)) {
 		rc = fileio_replace(buf_str(&kept), before.data, before.len, 0644, &err);
-		if (rc == 0)
+		keeps = rc == 0;
+		if (keeps)
 			printf("the script from before is kept as %s\n", buf_str(&kept));
 	}
 	if (rc == 0)
@@ -168,7 +171,34 @@ static int put_in_place(const struct console *console, const char *file, const c
 	buf_free(&before);
 	buf_free(&path);
 	buf_free(&kept);
-	return rc;
+	return rc < 0 ? -1 : keeps;
+}
+
+/* What does not load shall not be there at the next start. */
+static void put_back(const struct console *console, const char *name)
+{
+	struct buf path = {0}, kept = {0};
+
+	buf_printf(&path, "%s/%s.lua", console->side->scripts, name);
+	buf_printf(&kept, "%s.before", buf_str(&path));
+	if (rename(buf_str(&kept), buf_str(&path)) == 0)
+		console_put(console, "31", "the script from before is back in its place", true);
+	buf_free(&path);
+	buf_free(&kept);
+}
+
+/* True if it is in force. */
+static bool load(struct console *console, const char *file, const char *name, int64_t try_ms)
+{
+	int kept = put_in_place(console, file, name);
+
+	if (kept < 0)
+		return false;
+	if (reload(console, name, try_ms))
+		return true;
+	if (kept > 0)
+		put_back(console, name);
+	return false;
 }
 
 /* FILE [--try TIME] */
@@ -189,8 +219,7 @@ static void do_load(struct console *console, const char *argument)
 		console_put(console, "31", "which script? `:load /tmp/machine.lua --try 5m`", true);
 	else if ((*rest && !time) || (time && (duration_parse(time, &try_ms) < 0 || try_ms <= 0)))
 		console_put(console, "31", "behind the file only `--try 5m` may stand", true);
-	else if (put_in_place(console, buf_str(&file), buf_str(&name)) == 0 &&
-	         reload(console, buf_str(&name), try_ms))
+	else if (load(console, buf_str(&file), buf_str(&name), try_ms))
 		console->status = EXIT_DONE;
 	buf_free(&file);
 	buf_free(&name);

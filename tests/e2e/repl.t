@@ -147,6 +147,7 @@ spew($other, 'nonsense(');
 is($status, 1, 'one that does not load');
 like($err, qr/machine\.lua:1: /, '... and why');
 is((repl('-e', 'read "machine.temperature"'))[1], "24.5\n", '... the one before goes on');
+like(slurp("$scripts/machine.lua"), qr/return 24\.5/, '... and is back in its place');
 spew("$scripts/machine.lua", $lua);
 is((run_neap_input(":reload machine\n"))[0], 0, ':reload of one');
 is((run_neap_input(":load nothing.lua\n"))[0], 1, 'no such file');
