@@ -57,7 +57,7 @@ LINK    = $(CC) $(OUR_LDFLAGS) $(CFLAGS) $(LDFLAGS)
 BUILD_TIME = $(or $(SOURCE_DATE_EPOCH),$(shell date +%s))
 
 # --- what is built from what ---
-LIB_SRC  := $(sort $(filter-out core/main.c,$(wildcard core/*.c)) $(wildcard lua/*.c))
+LIB_SRC  := $(sort $(wildcard core/*/*.c lua/*.c))
 LUA_SRC  := $(sort $(wildcard lua/neap/*.lua lua/neap/*/*.lua))
 LIB_OBJ   = $(LIB_SRC:%.c=$(B)/%.o) $(B)/embed.o
 UNIT     := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
@@ -71,7 +71,7 @@ FUZZ_BINS = $(if $(FUZZERS),$(if $(HAVE_FUZZER),$(FUZZERS:%=build/fuzz/tests/%))
 TESTS     = $(UNIT:%=$(B)/tests/%) $(sort $(wildcard tests/tools/*.t tests/lua/*_test.lua scripts/*_test.lua examples/*_test.lua tests/e2e/*.t tests/fault/*.t)) $(FUZZ_BINS)
 STRESSED  = $(filter-out test_limits,$(patsubst tests/unit/%.c,%,$(shell grep -l host_fixture.h tests/unit/test_*.c)))
 SELECTED  = $(if $(T),$(foreach t,$(TESTS),$(if $(findstring $(T),$(t)),$(t))),$(TESTS))
-C_FILES  := $(sort $(wildcard core/*.[ch] lua/*.[ch] tests/*/*.[ch] bench/*.[ch]))
+C_FILES  := $(sort $(wildcard core/*.[ch] core/*/*.[ch] lua/*.[ch] tests/*/*.[ch] bench/*.[ch]))
 
 Q   = $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
@@ -97,8 +97,8 @@ $(B)/modules: FORCE
 $(B)/epoch: FORCE
 	$(call stamp,$(SOURCE_DATE_EPOCH))
 
-$(B)/core/clock.o: private DEFS = -DNEAP_BUILD_TIME=$(BUILD_TIME)
-$(B)/core/clock.o: $(B)/epoch
+$(B)/core/base/clock.o: private DEFS = -DNEAP_BUILD_TIME=$(BUILD_TIME)
+$(B)/core/base/clock.o: $(B)/epoch
 $(B)/%.o: %.c $(B)/flags
 	$(call say,CC,$@)
 	@mkdir -p $(@D)
@@ -123,7 +123,7 @@ $(PROGRAMS:%=$(B)/%): %: %.o $(B)/libneap.a
 	$(call say,LINK,$@)
 	$(Q)$(LINK) -o $@ $^ $(OUR_LDLIBS) $(LDLIBS)
 # neap as it is without libedit
-$(B)/plain/console_line.o: core/console_line.c $(B)/flags
+$(B)/plain/console_line.o: core/console/console_line.c $(B)/flags
 	$(call say,CC,$@)
 	@mkdir -p $(@D)
 	$(Q)$(filter-out -DHAVE_LIBEDIT,$(COMPILE)) -c -o $@ $<

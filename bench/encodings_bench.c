@@ -11,9 +11,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "core/mem.h"
-#include "core/message.h"
-#include "core/series.h"
+#include "core/base/mem.h"
+#include "core/message/message.h"
+#include "core/message/series.h"
 
 enum { SENSORS = 20, PERIOD_MS = 10000, FLUSH_MS = 300000, DAY_MS = 86400000, MAX_BYTES = 16000 };
 

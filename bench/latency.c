@@ -8,7 +8,7 @@
  * else each answer waits 44 ms for an ACK, which hides what is measured. Prints the median and the
  * 90th percentile of each in ms, and the medians' ratio.
  */
-#include "core/mqtt_socket.h"
+#include "core/link/mqtt_socket.h"
 
 #include <MQTTAsync.h>
 

@@ -1,7 +1,7 @@
 /* What the queue costs: append, sync, recovery by size, reading back. Prints a table.
  * usage: queue_bench [FOLDER]    (a folder on the disk that matters; default: the current one) */
-#include "core/mem.h"
-#include "core/queue.h"
+#include "core/base/mem.h"
+#include "core/queue/queue.h"
 
 #include <fcntl.h>
 #include <ftw.h>

@@ -1,11 +1,11 @@
 /* What sensors cost: 1,000 of one script, read each second, through to the queue on disk; the CPU of the
  * process, and how late each value is taken. All are due at the same moment, which is the worst.
  * usage: sensors_bench [SECONDS [FOLDER]]    (10; a folder on the disk that matters: the current one) */
-#include "core/config_load.h"
-#include "core/fileio.h"
-#include "core/host.h"
-#include "core/log.h"
-#include "core/mem.h"
+#include "core/base/fileio.h"
+#include "core/base/log.h"
+#include "core/base/mem.h"
+#include "core/config/config_load.h"
+#include "core/task/host.h"
 #include "lua/script.h"
 
 #include <ftw.h>

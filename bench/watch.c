@@ -7,7 +7,7 @@
  * largest resident size in KB. The polls cost the agent a little too: what is printed is no less
  * than the truth.
  */
-#include "core/control.h"
+#include "core/agent/control.h"
 
 #include <inttypes.h>
 #include <stdio.h>

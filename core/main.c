@@ -1,5 +1,5 @@
-#include "core/command.h"
-#include "core/nearest.h"
+#include "core/base/nearest.h"
+#include "core/command/command.h"
 #include "lua/script.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* Declarations of variables, settings and commands, and the samples that are pushed to them. */
-#include "core/nearest.h"
+#include "core/base/nearest.h"
 #include "lua/bindings.h"
 #include "lua/fiber.h"
 #include "lua/point.h"

@@ -1,14 +1,14 @@
 /*
- * Serial lines and Modbus, through core/bus.h: a handle for each that a script opens, a request for
+ * Serial lines and Modbus, through core/bus/bus.h: a handle for each that a script opens, a request for
  * each transaction.
  *
  * A handle is of a port only from its first transaction on: so a script may make it while it loads,
  * and the new version of a script may give the port other parameters than the old one, which has
  * been closed by then.
  */
-#include "core/mem.h"
-#include "core/modbus.h"
-#include "core/serial_bus.h"
+#include "core/base/mem.h"
+#include "core/bus/modbus.h"
+#include "core/bus/serial_bus.h"
 #include "lua/bindings.h"
 #include "lua/fiber.h"
 

@@ -1,6 +1,6 @@
 #include "lua/carry.h"
 
-#include "core/log.h"
+#include "core/base/log.h"
 #include "lua/bindings.h"
 #include "lua/entry.h"
 #include "lua/kept.h"

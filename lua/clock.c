@@ -1,5 +1,5 @@
-/* The time, as core/clock.h gives it: also virtual. */
-#include "core/number.h"
+/* The time, as core/base/clock.h gives it: also virtual. */
+#include "core/base/number.h"
 #include "lua/bindings.h"
 #include "lua/state.h"
 

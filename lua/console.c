@@ -1,9 +1,9 @@
 #include "lua/console.h"
 
-#include "core/json.h"
-#include "core/json_out.h"
-#include "core/mem.h"
-#include "core/value_json.h"
+#include "core/base/json.h"
+#include "core/base/json_out.h"
+#include "core/base/mem.h"
+#include "core/base/value_json.h"
 #include "lua/entry.h"
 #include "lua/fiber.h"
 #include "lua/library.h"

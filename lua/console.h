@@ -1,5 +1,5 @@
 /*
- * The console (core/host.h): chunks of Lua by hand, one at a time, in a state of its own that is made
+ * The console (core/task/host.h): chunks of Lua by hand, one at a time, in a state of its own that is made
  * at the first one. The chunk's side of it is lua/neap/console.lua.
  */
 #ifndef NEAP_LUA_CONSOLE_H

@@ -2,9 +2,9 @@
  * What console.lua is built on: tasks by the way that the broker's take, reads that send nothing,
  * and the chunk's result. Only the console's state has it.
  */
-#include "core/json.h"
-#include "core/json_out.h"
-#include "core/mem.h"
+#include "core/base/json.h"
+#include "core/base/json_out.h"
+#include "core/base/mem.h"
 #include "lua/bindings.h"
 #include "lua/console.h"
 #include "lua/fiber.h"
@@ -165,7 +165,7 @@ static void on_submitted(void *ctx, struct buf *json)
 	answered(asked);
 }
 
-/* submit(payload) -> what came of it (core/outcome.h) */
+/* submit(payload) -> what came of it (core/task/outcome.h) */
 static int submit(lua_State *L)
 {
 	size_t len;

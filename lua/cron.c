@@ -1,5 +1,5 @@
 /* When something is due by the calendar. */
-#include "core/cron.h"
+#include "core/base/cron.h"
 
 #include "lua/bindings.h"
 #include "lua/state.h"

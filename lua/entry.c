@@ -1,6 +1,6 @@
 #include "lua/entry.h"
 
-#include "core/log.h"
+#include "core/base/log.h"
 #include "lua/limits.h"
 
 #include <lauxlib.h>

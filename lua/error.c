@@ -2,8 +2,8 @@
  * Errors, and what a script sees of them. A failure raises an error object: a table with `message`, `code` ("ENOENT") and `where`, the
  * script's line; as text, and joined to text by "..", it is "machine.lua:12: message".
  */
-#include "core/nearest.h"
-#include "core/problems.h"
+#include "core/base/nearest.h"
+#include "core/base/problems.h"
 #include "lua/bindings.h"
 #include "lua/entry.h"
 #include "lua/state.h"

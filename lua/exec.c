@@ -1,6 +1,6 @@
-/* Programs, through core/process.h: one request for each, which is the process's context. */
-#include "core/mem.h"
-#include "core/process.h"
+/* Programs, through core/bus/process.h: one request for each, which is the process's context. */
+#include "core/base/mem.h"
+#include "core/bus/process.h"
 #include "lua/bindings.h"
 #include "lua/fiber.h"
 

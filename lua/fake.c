@@ -3,8 +3,8 @@
  * to a function of the test file, and its answer back. The library's own part of it (checks,
  * register maps) runs as ever: lua/neap/fake.lua puts this in the place of the functions in C.
  */
-#include "core/log.h"
-#include "core/mem.h"
+#include "core/base/log.h"
+#include "core/base/mem.h"
 #include "lua/bindings.h"
 #include "lua/entry.h"
 #include "lua/fiber.h"

@@ -1,6 +1,6 @@
 #include "lua/feed.h"
 
-#include "core/log.h"
+#include "core/base/log.h"
 #include "lua/entry.h"
 #include "lua/fiber.h"
 

@@ -1,8 +1,8 @@
 #include "lua/fiber.h"
 
-#include "core/log.h"
-#include "core/mem.h"
-#include "core/number.h"
+#include "core/base/log.h"
+#include "core/base/mem.h"
+#include "core/base/number.h"
 #include "lua/bindings.h"
 #include "lua/entry.h"
 #include "lua/limits.h"

@@ -3,9 +3,9 @@
  * regular files only (those of /proc and /sys are such), because anything else may block a thread
  * of the pool for ever.
  */
-#include "core/buf.h"
-#include "core/fileio.h"
-#include "core/mem.h"
+#include "core/base/buf.h"
+#include "core/base/fileio.h"
+#include "core/base/mem.h"
 #include "lua/bindings.h"
 #include "lua/fiber.h"
 

@@ -2,7 +2,7 @@
  * Files and folders that scripts watch. What is watched is the folder: a file that is replaced as a
  * whole, as is usual, is another file under the same name.
  */
-#include "core/mem.h"
+#include "core/base/mem.h"
 #include "lua/bindings.h"
 #include "lua/feed.h"
 #include "lua/fiber.h"

@@ -1,8 +1,8 @@
 #include "lua/globals.h"
 
-#include "core/buf.h"
-#include "core/err.h"
-#include "core/mem.h"
+#include "core/base/buf.h"
+#include "core/base/err.h"
+#include "core/base/mem.h"
 
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* Digital inputs and outputs: core/gpio.h. Nothing here waits. */
-#include "core/gpio.h"
+/* Digital inputs and outputs: core/bus/gpio.h. Nothing here waits. */
+#include "core/bus/gpio.h"
 #include "lua/bindings.h"
 #include "lua/feed.h"
 #include "lua/fiber.h"

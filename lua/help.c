@@ -1,7 +1,7 @@
 #include "lua/help.h"
 
-#include "core/err.h"
-#include "core/nearest.h"
+#include "core/base/err.h"
+#include "core/base/nearest.h"
 #include "lua/embed.h"
 
 #include <lauxlib.h>

@@ -2,7 +2,7 @@
 #ifndef NEAP_LUA_HELP_H
 #define NEAP_LUA_HELP_H
 
-#include "core/buf.h"
+#include "core/base/buf.h"
 
 /* Appends text for people. -1: there is no such name; the nearest is appended, if any is near. */
 int help_find(const char *topic, struct buf *text);

@@ -1,8 +1,8 @@
 #include "lua/install.h"
 
-#include "core/log.h"
-#include "core/mem.h"
-#include "core/nearest.h"
+#include "core/base/log.h"
+#include "core/base/mem.h"
+#include "core/base/nearest.h"
 #include "lua/event.h"
 #include "lua/load.h"
 #include "lua/point.h"

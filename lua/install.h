@@ -5,7 +5,7 @@
 #ifndef NEAP_LUA_INSTALL_H
 #define NEAP_LUA_INSTALL_H
 
-#include "core/problems.h"
+#include "core/base/problems.h"
 #include "lua/state.h"
 
 struct change {

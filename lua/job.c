@@ -1,7 +1,7 @@
 #include "lua/job.h"
 
-#include "core/log.h"
-#include "core/mem.h"
+#include "core/base/log.h"
+#include "core/base/mem.h"
 #include "lua/bindings.h"
 #include "lua/entry.h"
 #include "lua/fiber.h"

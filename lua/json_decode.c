@@ -1,4 +1,4 @@
-#include "core/number.h"
+#include "core/base/number.h"
 #include "lua/json.h"
 #include "lua/limits.h"
 

@@ -1,5 +1,5 @@
-#include "core/number.h"
-#include "core/sample.h"
+#include "core/base/number.h"
+#include "core/base/sample.h"
 #include "lua/json.h"
 #include "lua/limits.h"
 

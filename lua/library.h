@@ -5,7 +5,7 @@
 #ifndef NEAP_LUA_LIBRARY_H
 #define NEAP_LUA_LIBRARY_H
 
-#include "core/err.h"
+#include "core/base/err.h"
 #include "lua/state.h"
 
 /* Fills the script's new state. */

@@ -1,11 +1,11 @@
 #include "lua/limits.h"
 
-#include "core/buf.h"
-#include "core/err.h"
-#include "core/fileio.h"
-#include "core/log.h"
-#include "core/mem.h"
-#include "core/number.h"
+#include "core/base/buf.h"
+#include "core/base/err.h"
+#include "core/base/fileio.h"
+#include "core/base/log.h"
+#include "core/base/mem.h"
+#include "core/base/number.h"
 
 #include <errno.h>
 #include <fcntl.h>

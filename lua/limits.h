@@ -20,7 +20,7 @@
 #ifndef NEAP_LUA_LIMITS_H
 #define NEAP_LUA_LIMITS_H
 
-#include "core/restart.h"
+#include "core/base/restart.h"
 #include "lua/state.h"
 
 struct time_limits;

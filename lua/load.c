@@ -1,6 +1,6 @@
 #include "lua/load.h"
 
-#include "core/mem.h"
+#include "core/base/mem.h"
 #include "lua/fiber.h"
 #include "lua/job.h"
 #include "lua/library.h"

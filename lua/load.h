@@ -2,7 +2,7 @@
 #ifndef NEAP_LUA_LOAD_H
 #define NEAP_LUA_LOAD_H
 
-#include "core/problems.h"
+#include "core/base/problems.h"
 #include "lua/state.h"
 
 /* The names of the scripts in scripts.dir, sorted: every *.lua at its top but *_test.lua. NULL ends

@@ -1,5 +1,5 @@
 /* Log lines of a script, under its topic "script.NAME". */
-#include "core/log.h"
+#include "core/base/log.h"
 #include "lua/bindings.h"
 #include "lua/state.h"
 

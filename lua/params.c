@@ -1,5 +1,5 @@
 /* What neap.yaml says under params.NAME, as Lua values. */
-#include "core/number.h"
+#include "core/base/number.h"
 #include "lua/bindings.h"
 #include "lua/state.h"
 

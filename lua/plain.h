@@ -5,7 +5,7 @@
 #ifndef NEAP_LUA_PLAIN_H
 #define NEAP_LUA_PLAIN_H
 
-#include "core/buf.h"
+#include "core/base/buf.h"
 
 #include <lua.h>
 

@@ -1,6 +1,6 @@
 #include "lua/point.h"
 
-#include "core/mem.h"
+#include "core/base/mem.h"
 #include "lua/timer.h"
 
 #include <lauxlib.h>

@@ -1,5 +1,5 @@
 /* Declarations of policies: collected while the script loads, installed with the others'. */
-#include "core/mem.h"
+#include "core/base/mem.h"
 #include "lua/bindings.h"
 #include "lua/state.h"
 

@@ -1,6 +1,6 @@
-/* Register maps: formats, and how to read many values in few queries (core/registers.h). */
-#include "core/registers.h"
-#include "core/mem.h"
+/* Register maps: formats, and how to read many values in few queries (core/bus/registers.h). */
+#include "core/bus/registers.h"
+#include "core/base/mem.h"
 #include "lua/bindings.h"
 #include "lua/state.h"
 #include "lua/value.h"

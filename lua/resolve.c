@@ -1,6 +1,6 @@
 #include "lua/resolve.h"
 
-#include "core/mem.h"
+#include "core/base/mem.h"
 
 #include <netdb.h>
 #include <netinet/in.h>

@@ -3,7 +3,7 @@
 #ifndef NEAP_LUA_RESOLVE_H
 #define NEAP_LUA_RESOLVE_H
 
-#include "core/err.h"
+#include "core/base/err.h"
 
 #include <stdbool.h>
 

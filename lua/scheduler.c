@@ -1,7 +1,7 @@
 #include "lua/scheduler.h"
 
-#include "core/err.h"
-#include "core/mem.h"
+#include "core/base/err.h"
+#include "core/base/mem.h"
 
 #include <stdlib.h>
 

@@ -9,7 +9,7 @@
 #ifndef NEAP_LUA_SCHEDULER_H
 #define NEAP_LUA_SCHEDULER_H
 
-#include "core/clock.h"
+#include "core/base/clock.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /*
- * The script host: all scripts of scripts.dir, as the agent runs them (core/host.h).
+ * The script host: all scripts of scripts.dir, as the agent runs them (core/task/host.h).
  *
  * On a virtual clock, host_next tells when the next timer is due and host_run does what is due:
  * whoever owns the clock advances it between the two, and runs the loop for what files do. Loop
@@ -8,7 +8,7 @@
 #ifndef NEAP_LUA_SCRIPT_H
 #define NEAP_LUA_SCRIPT_H
 
-#include "core/host.h"
+#include "core/task/host.h"
 
 const struct host_ops *script_host(void);
 

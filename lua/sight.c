@@ -1,5 +1,5 @@
 /* What sensors tell of themselves: for the status, the console, and who looks on live. */
-#include "core/mem.h"
+#include "core/base/mem.h"
 #include "lua/bindings.h"
 #include "lua/point.h"
 #include "lua/value.h"

@@ -1,8 +1,8 @@
 #include "lua/source.h"
 
-#include "core/crc32c.h"
-#include "core/fileio.h"
-#include "core/mem.h"
+#include "core/base/crc32c.h"
+#include "core/base/fileio.h"
+#include "core/base/mem.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -6,8 +6,8 @@
 #ifndef NEAP_LUA_SOURCE_H
 #define NEAP_LUA_SOURCE_H
 
-#include "core/buf.h"
-#include "core/err.h"
+#include "core/base/buf.h"
+#include "core/base/err.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 #include "lua/state.h"
 
-#include "core/log.h"
-#include "core/mem.h"
+#include "core/base/log.h"
+#include "core/base/mem.h"
 #include "lua/source.h"
 
 #include <lauxlib.h>

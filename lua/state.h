@@ -9,7 +9,7 @@
 #ifndef NEAP_LUA_STATE_H
 #define NEAP_LUA_STATE_H
 
-#include "core/host.h"
+#include "core/task/host.h"
 #include "lua/scheduler.h"
 
 #include <lua.h>

@@ -8,7 +8,7 @@
 #ifndef NEAP_LUA_STREAM_H
 #define NEAP_LUA_STREAM_H
 
-#include "core/buf.h"
+#include "core/base/buf.h"
 
 #include <stdbool.h>
 #include <uv.h>

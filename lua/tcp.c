@@ -2,8 +2,8 @@
  * TCP connections of scripts: a userdata for each, and a request for each connect, read and write.
  * A connection has one reader and one writer at a time; who closes it ends their waiting.
  */
-#include "core/mem.h"
-#include "core/number.h"
+#include "core/base/mem.h"
+#include "core/base/number.h"
 #include "lua/bindings.h"
 #include "lua/fiber.h"
 #include "lua/resolve.h"

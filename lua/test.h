@@ -1,5 +1,5 @@
 /*
- * Test files (core/host.h: test_ops): what lua/neap/test.lua is built on, and the way from a script's
+ * Test files (core/task/host.h: test_ops): what lua/neap/test.lua is built on, and the way from a script's
  * I/O to the fakes.
  */
 #ifndef NEAP_LUA_TEST_H

@@ -1,5 +1,5 @@
 /* What lua/neap/test.lua is built on. */
-#include "core/mem.h"
+#include "core/base/mem.h"
 #include "lua/bindings.h"
 #include "lua/fiber.h"
 #include "lua/install.h"

@@ -1,5 +1,5 @@
-#include "core/log.h"
-#include "core/mem.h"
+#include "core/base/log.h"
+#include "core/base/mem.h"
 #include "lua/entry.h"
 #include "lua/fiber.h"
 #include "lua/library.h"

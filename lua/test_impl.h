@@ -2,7 +2,7 @@
 #ifndef NEAP_LUA_TEST_IMPL_H
 #define NEAP_LUA_TEST_IMPL_H
 
-#include "core/observe.h"
+#include "core/catalog/observe.h"
 #include "lua/test.h"
 
 /* In the registry: the test file's functions. */

@@ -1,6 +1,6 @@
 #include "lua/timer.h"
 
-#include "core/mem.h"
+#include "core/base/mem.h"
 #include "lua/bindings.h"
 #include "lua/entry.h"
 #include "lua/fiber.h"

@@ -1,8 +1,8 @@
 #include "lua/trial.h"
 
-#include "core/log.h"
-#include "core/mem.h"
-#include "core/number.h"
+#include "core/base/log.h"
+#include "core/base/mem.h"
+#include "core/base/number.h"
 #include "lua/source.h"
 #include "lua/trial_file.h"
 

@@ -1,9 +1,9 @@
 #include "lua/trial_file.h"
 
-#include "core/crc32c.h"
-#include "core/fileio.h"
-#include "core/log.h"
-#include "core/mem.h"
+#include "core/base/crc32c.h"
+#include "core/base/fileio.h"
+#include "core/base/log.h"
+#include "core/base/mem.h"
 #include "lua/source.h"
 
 #include <inttypes.h>

@@ -11,7 +11,7 @@
 #ifndef NEAP_LUA_TRIAL_FILE_H
 #define NEAP_LUA_TRIAL_FILE_H
 
-#include "core/err.h"
+#include "core/base/err.h"
 #include "lua/state.h"
 
 int trial_file_write(const struct script *script, const struct source *before, struct err *err);

@@ -2,8 +2,8 @@
  * Datagrams of scripts. A socket receives only while somebody waits for it; until then the kernel
  * keeps what comes, as far as it has room.
  */
-#include "core/mem.h"
-#include "core/number.h"
+#include "core/base/mem.h"
+#include "core/base/number.h"
 #include "lua/bindings.h"
 #include "lua/fiber.h"
 #include "lua/resolve.h"

@@ -1,6 +1,6 @@
 #include "lua/undefined.h"
 
-#include "core/mem.h"
+#include "core/base/mem.h"
 #include "lua/chunk.h"
 #include "lua/entry.h"
 #include "lua/globals.h"

@@ -2,7 +2,7 @@
 #ifndef NEAP_LUA_UNDEFINED_H
 #define NEAP_LUA_UNDEFINED_H
 
-#include "core/problems.h"
+#include "core/base/problems.h"
 #include "lua/state.h"
 
 /* Looks through the texts that the script was loaded from, after it has run, well or not. Adds

@@ -5,7 +5,7 @@
 #ifndef NEAP_LUA_VALUE_H
 #define NEAP_LUA_VALUE_H
 
-#include "core/sample.h"
+#include "core/base/sample.h"
 
 #include <lua.h>
 

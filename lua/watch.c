@@ -1,7 +1,7 @@
 #include "lua/watch.h"
 
-#include "core/log.h"
-#include "core/mem.h"
+#include "core/base/log.h"
+#include "core/base/mem.h"
 #include "lua/reload.h"
 
 #include <dirent.h>

@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# The link to the broker (core/mqtt.c, through tests/tools/mqtt_probe): it comes up, comes back, loses nothing, says why
+# The link to the broker (core/link/mqtt.c, through tests/tools/mqtt_probe): it comes up, comes back, loses nothing, says why
 # it does not come up, and goes away cleanly.
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# TLS (core/mqtt.c, through tests/tools/mqtt_probe): only the right broker is believed, and each wrong one is refused
+# TLS (core/link/mqtt.c, through tests/tools/mqtt_probe): only the right broker is believed, and each wrong one is refused
 # with words that say what to change.
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# A write that fails inside paho leaves freed memory in its list of what to resend (see core/mqtt_bridge.c): nothing of
+# A write that fails inside paho leaves freed memory in its list of what to resend (see core/link/mqtt_bridge.c): nothing of
 # that may reach the broker, and no message may be missing.
 use strict;
 use warnings;

@@ -9,9 +9,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "core/control.h"
-#include "core/log.h"
-#include "core/log_control.h"
+#include "core/agent/control.h"
+#include "core/agent/log_control.h"
+#include "core/base/log.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,7 +1,7 @@
 /* A model as `neap model --check` reads it: any bytes as the zip, and as a file in one. */
-#include "core/model_read.h"
-#include "core/sample.h"
-#include "core/zip.h"
+#include "core/base/sample.h"
+#include "core/catalog/model_read.h"
+#include "core/catalog/zip.h"
 
 #include <stdint.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* A record and a header from any bytes. The CRC is mended first, or nothing would get past it. */
-#include "core/bytes.h"
-#include "core/crc32c.h"
-#include "core/err.h"
-#include "core/record.h"
+#include "core/base/bytes.h"
+#include "core/base/crc32c.h"
+#include "core/base/err.h"
+#include "core/queue/record.h"
 
 #include <string.h>
 

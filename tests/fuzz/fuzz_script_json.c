@@ -1,11 +1,11 @@
-/* cjson with any bytes. What core/json.c takes it takes too; what it took and can be written comes
+/* cjson with any bytes. What core/base/json.c takes it takes too; what it took and can be written comes
  * back the same when it is read and written again. */
 #include <stdint.h>
 #include <string.h>
 
 #include <lauxlib.h>
 
-#include "core/json.h"
+#include "core/base/json.h"
 #include "lua/json.h"
 #include "lua/state.h"
 

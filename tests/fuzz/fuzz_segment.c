@@ -4,12 +4,12 @@
  * The input is a list of pieces: a byte that says which, then its data. Records with the right CRC
  * stand between rubbish, or the fuzzer would see damage only.
  */
-#include "core/bytes.h"
-#include "core/crc32c.h"
-#include "core/err.h"
-#include "core/record.h"
-#include "core/scan.h"
-#include "core/segment.h"
+#include "core/base/bytes.h"
+#include "core/base/crc32c.h"
+#include "core/base/err.h"
+#include "core/queue/record.h"
+#include "core/queue/scan.h"
+#include "core/queue/segment.h"
 
 #include <string.h>
 #include <sys/mman.h>

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/mem.h"
-#include "core/series.h"
+#include "core/base/mem.h"
+#include "core/message/series.h"
 #include "tests/unit/cbor_decode.c"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -2,8 +2,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "core/sample.h"
-#include "core/task.h"
+#include "core/base/sample.h"
+#include "core/task/task.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

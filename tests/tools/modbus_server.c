@@ -22,7 +22,7 @@ int main(void)
 
 #else
 
-#include "core/err.h"
+#include "core/base/err.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

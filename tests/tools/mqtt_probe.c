@@ -1,5 +1,5 @@
 /*
- * core/mqtt.c alone, for tests: no scripts, no queue.
+ * core/link/mqtt.c alone, for tests: no scripts, no queue.
  *
  *   mqtt_probe KEY=VALUE...      url (more than one fails over), client_id, username, password,
  *                                password_file, ca, cert, key, tasks, min_ms, max_ms, keepalive_ms,
@@ -13,11 +13,11 @@
  * of the input)                               -> stopped anything               -> state NAME
  * REASON, arrived LEN, message TOPIC LEN PAYLOAD
  */
-#include "core/clock.h"
-#include "core/config.h"
-#include "core/log.h"
-#include "core/mem.h"
-#include "core/mqtt.h"
+#include "core/base/clock.h"
+#include "core/base/log.h"
+#include "core/base/mem.h"
+#include "core/config/config.h"
+#include "core/link/mqtt.h"
 
 #include <dirent.h>
 #include <fcntl.h>

@@ -6,7 +6,7 @@ use File::Temp qw(tempdir);
 use Test::More;
 
 my $dir   = tempdir(CLEANUP => 1);
-my @files = grep { slurp($_) =~ /^#\s*if.*\bHAVE_LIB/m } glob('core/*.c lua/*.c tests/unit/*.c tests/tools/*.c');
+my @files = grep { slurp($_) =~ /^#\s*if.*\bHAVE_LIB/m } glob('core/*/*.c lua/*.c tests/unit/*.c tests/tools/*.c');
 
 sub slurp {
     my ($name) = @_;

@@ -15,8 +15,8 @@
  *   close        closes and opens again              close
  *   quit
  */
-#include "core/mem.h"
-#include "core/queue.h"
+#include "core/base/mem.h"
+#include "core/queue/queue.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -23,8 +23,8 @@
  *
  * What is not MQTT (TLS) passes, and is not understood.
  */
-#include "core/buf.h"
-#include "core/mem.h"
+#include "core/base/buf.h"
+#include "core/base/mem.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <zlib.h>
 
-#include "core/mem.h"
-#include "core/sample.h"
+#include "core/base/mem.h"
+#include "core/base/sample.h"
 
 #define UNPACKED_MAX (1u << 24)
 

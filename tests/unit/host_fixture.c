@@ -1,11 +1,11 @@
 #include "host_fixture.h"
 
-#include "core/config_load.h"
-#include "core/fileio.h"
-#include "core/log.h"
-#include "core/mem.h"
-#include "core/number.h"
-#include "core/queue.h"
+#include "core/base/fileio.h"
+#include "core/base/log.h"
+#include "core/base/mem.h"
+#include "core/base/number.h"
+#include "core/config/config_load.h"
+#include "core/queue/queue.h"
 #include "lua/script.h"
 
 #include <ftw.h>

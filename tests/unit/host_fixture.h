@@ -5,9 +5,9 @@
 #ifndef NEAP_TESTS_HOST_FIXTURE_H
 #define NEAP_TESTS_HOST_FIXTURE_H
 
-#include "core/config.h"
-#include "core/host.h"
-#include "core/problems.h"
+#include "core/base/problems.h"
+#include "core/config/config.h"
+#include "core/task/host.h"
 
 #define WORLD_WALL_MS INT64_C(1767225600000) /* 2026-01-01, when the virtual clock begins */
 

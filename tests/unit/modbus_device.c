@@ -1,6 +1,6 @@
 #include "tests/unit/modbus_device.h"
 
-#include "core/err.h"
+#include "core/base/err.h"
 
 #include <fcntl.h>
 #include <spawn.h>

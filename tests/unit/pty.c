@@ -1,6 +1,6 @@
 #include "tests/unit/pty.h"
 
-#include "core/err.h"
+#include "core/base/err.h"
 
 #include <fcntl.h>
 #include <stdio.h>

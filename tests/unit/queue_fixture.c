@@ -1,7 +1,7 @@
 #include "queue_fixture.h"
 
-#include "core/log.h"
-#include "core/mem.h"
+#include "core/base/log.h"
+#include "core/base/mem.h"
 
 #include <dirent.h>
 #include <ftw.h>

@@ -2,7 +2,7 @@
 #ifndef NEAP_TESTS_QUEUE_FIXTURE_H
 #define NEAP_TESTS_QUEUE_FIXTURE_H
 
-#include "core/queue.h"
+#include "core/queue/queue.h"
 
 struct queue_fixture {
 	uv_loop_t loop;

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "core/backoff.h"
+#include "core/link/backoff.h"
 
 static void doubles_up_to_the_maximum(void **state)
 {

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "core/base64.h"
+#include "core/base/base64.h"
 
 static void vectors(void **state)
 {

@@ -1,7 +1,7 @@
-#include "core/bus.h"
-#include "core/log.h"
-#include "core/mem.h"
-#include "core/slaves.h"
+#include "core/base/log.h"
+#include "core/base/mem.h"
+#include "core/bus/bus.h"
+#include "core/bus/slaves.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "core/catalog.h"
-#include "core/config.h"
+#include "core/catalog/catalog.h"
+#include "core/config/config.h"
 
 static struct owner machine = {.name = "machine"}, other = {.name = "other"};
 

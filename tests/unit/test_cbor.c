@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "core/cbor.h"
+#include "core/message/cbor.h"
 
 static void expect(struct buf *out, const char *hex)
 {

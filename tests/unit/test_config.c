@@ -1,7 +1,7 @@
-#include "core/config_load.h"
-#include "core/config_value.h"
-#include "core/fileio.h"
-#include "core/number.h"
+#include "core/base/fileio.h"
+#include "core/base/number.h"
+#include "core/config/config_load.h"
+#include "core/config/config_value.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
-#include "core/control.h"
-#include "core/fileio.h"
+#include "core/agent/control.h"
+#include "core/base/fileio.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -9,7 +9,7 @@
 
 #include "host_fixture.h"
 
-#include "core/fileio.h"
+#include "core/base/fileio.h"
 #include "lua/script.h"
 
 #define SCRIPT                                                                       \

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "core/cron.h"
+#include "core/base/cron.h"
 
 #define PARIS "CET-1CEST,M3.5.0,M10.5.0/3"
 #define HOWE  "<+1030>-10:30<+11>-11,M10.1.0,M4.1.0"

@@ -9,11 +9,11 @@
 
 #include <cmocka.h>
 
-#include "core/boots.h"
-#include "core/bytes.h"
-#include "core/crc32c.h"
-#include "core/cursor.h"
-#include "core/paths.h"
+#include "core/base/bytes.h"
+#include "core/base/crc32c.h"
+#include "core/queue/boots.h"
+#include "core/queue/cursor.h"
+#include "core/queue/paths.h"
 
 static char file[64];
 

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "core/fileio.h"
+#include "core/base/fileio.h"
 #include "lua/script.h"
 #include "tests/unit/host_fixture.h"
 

@@ -1,6 +1,6 @@
-#include "core/err.h"
+#include "core/base/err.h"
 
-#include "core/log.h"
+#include "core/base/log.h"
 
 #include <errno.h>
 #include <fcntl.h>

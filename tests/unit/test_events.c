@@ -11,9 +11,9 @@
 
 #include <cmocka.h>
 
-#include "core/events.h"
-#include "core/events_print.h"
-#include "core/fileio.h"
+#include "core/base/events.h"
+#include "core/base/fileio.h"
+#include "core/command/events_print.h"
 
 #define NOON_MS 1763820000000
 

@@ -10,7 +10,7 @@
 
 #include "host_fixture.h"
 
-#include "core/fileio.h"
+#include "core/base/fileio.h"
 #include "lua/script.h"
 
 #include <glob.h>

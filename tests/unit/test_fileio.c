@@ -1,4 +1,4 @@
-#include "core/fileio.h"
+#include "core/base/fileio.h"
 
 #include <dirent.h>
 #include <errno.h>

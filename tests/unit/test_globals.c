@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "core/buf.h"
+#include "core/base/buf.h"
 #include "lua/globals.h"
 
 #include <lauxlib.h>

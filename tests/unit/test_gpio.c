@@ -1,5 +1,5 @@
-#include "core/gpio.h"
-#include "core/mem.h"
+#include "core/base/mem.h"
+#include "core/bus/gpio.h"
 
 #include <dlfcn.h>
 #include <errno.h>

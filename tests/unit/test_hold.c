@@ -1,4 +1,4 @@
-#include "core/hold.h"
+#include "core/task/hold.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -19,7 +19,7 @@
 #include "modbus_device.h"
 #include "pty.h"
 
-#include "core/mem.h"
+#include "core/base/mem.h"
 #include "lua/script.h"
 
 /* Answers each line that ends with CR by what `answers` has for it, and others not at all. */

@@ -17,7 +17,7 @@
 
 #include "host_fixture.h"
 
-#include "core/log.h"
+#include "core/base/log.h"
 #include "lua/script.h"
 
 static void (*move_line)(int chip, int line, bool high, uint64_t time_ns);

@@ -16,7 +16,7 @@
 
 #include "host_fixture.h"
 
-#include "core/mem.h"
+#include "core/base/mem.h"
 #include "lua/script.h"
 
 /* One connection at a time; answers lines:

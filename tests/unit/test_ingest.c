@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "core/ingest.h"
+#include "core/task/ingest.h"
 #include "queue_fixture.h"
 
 struct rig {

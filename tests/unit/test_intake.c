@@ -14,8 +14,8 @@
 
 #include <cmocka.h>
 
-#include "core/fileio.h"
-#include "core/intake.h"
+#include "core/base/fileio.h"
+#include "core/task/intake.h"
 
 #define MAX 4096
 

@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#include "core/fileio.h"
-#include "core/journal.h"
+#include "core/base/fileio.h"
+#include "core/task/journal.h"
 
 static char folder[] = "/tmp/neap-journal-XXXXXX";
 static char path[sizeof(folder) + 10];

@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "core/json.h"
-#include "core/mem.h"
+#include "core/base/json.h"
+#include "core/base/mem.h"
 
 #define NODES 1000
 

@@ -10,7 +10,7 @@
 
 #include "host_fixture.h"
 
-#include "core/fileio.h"
+#include "core/base/fileio.h"
 #include "lua/script.h"
 
 static void fill_path(const struct world *world, char path[200])

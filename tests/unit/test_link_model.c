@@ -1,5 +1,5 @@
 /* Outages and what bytes cost. */
-#include "core/link_model.h"
+#include "core/command/link_model.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-#include "core/mem.h"
+#include "core/base/mem.h"
 
 #include <setjmp.h>
 #include <signal.h>

@@ -9,9 +9,9 @@
 
 #include <cmocka.h>
 
-#include "core/base64.h"
-#include "core/json.h"
-#include "core/message.h"
+#include "core/base/base64.h"
+#include "core/base/json.h"
+#include "core/message/message.h"
 
 enum { COUNT = 400 };
 

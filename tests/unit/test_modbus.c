@@ -1,6 +1,6 @@
-#include "core/log.h"
-#include "core/mem.h"
-#include "core/modbus.h"
+#include "core/base/log.h"
+#include "core/base/mem.h"
+#include "core/bus/modbus.h"
 #include "tests/unit/modbus_device.h"
 #include "tests/unit/pty.h"
 

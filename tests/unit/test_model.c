@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "core/fileio.h"
-#include "core/model.h"
+#include "core/base/fileio.h"
+#include "core/catalog/model.h"
 
 /* As printed in the vendor's tutorial. */
 static const char tutorial[] =

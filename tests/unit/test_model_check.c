@@ -1,8 +1,8 @@
 /* What the scripts declare against models: our own, and others. */
-#include "core/fileio.h"
-#include "core/model.h"
-#include "core/model_check.h"
-#include "core/zip.h"
+#include "core/base/fileio.h"
+#include "core/catalog/model.h"
+#include "core/catalog/model_check.h"
+#include "core/catalog/zip.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "core/mqtt_pace.h"
+#include "core/link/mqtt_pace.h"
 
 #define MIN_MS 1000
 #define MAX_MS 60000

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "core/mqtt_reason.h"
+#include "core/link/mqtt_reason.h"
 
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>

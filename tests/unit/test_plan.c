@@ -1,5 +1,5 @@
-#include "core/plan.h"
-#include "core/problems.h"
+#include "core/base/problems.h"
+#include "core/task/plan.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-#include "core/poison.h"
+#include "core/link/poison.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "core/policies.h"
+#include "core/catalog/policies.h"
 
 static struct declaration declare(
     const char *name, const char *field, const char *value, const char *where)

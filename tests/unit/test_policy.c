@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "core/policy.h"
+#include "core/config/policy.h"
 
 static void defaults(void **state)
 {

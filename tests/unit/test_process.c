@@ -1,6 +1,6 @@
-#include "core/clock.h"
-#include "core/mem.h"
-#include "core/process.h"
+#include "core/base/clock.h"
+#include "core/base/mem.h"
+#include "core/bus/process.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

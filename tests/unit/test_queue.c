@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "core/mem.h"
-#include "core/queue.h"
+#include "core/base/mem.h"
+#include "core/queue/queue.h"
 #include "queue_fixture.h"
 
 enum { FLIGHTS = 12, STEPS = 4000 };

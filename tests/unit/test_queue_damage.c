@@ -13,10 +13,10 @@
 
 #include <cmocka.h>
 
-#include "core/bytes.h"
-#include "core/crc32c.h"
-#include "core/mem.h"
-#include "core/record.h"
+#include "core/base/bytes.h"
+#include "core/base/crc32c.h"
+#include "core/base/mem.h"
+#include "core/queue/record.h"
 #include "queue_fixture.h"
 
 enum { LOG_MAX = 8192, RECORD = RECORD_HEAD + 1, SAMPLES = 60 };

@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "core/scan.h"
-#include "core/segment.h"
+#include "core/queue/scan.h"
+#include "core/queue/segment.h"
 
 static const char document[] = "docs/queue-format.md";
 

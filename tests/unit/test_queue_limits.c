@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "core/mem.h"
+#include "core/base/mem.h"
 #include "queue_fixture.h"
 
 static uint64_t lost_in_all(const struct queue *queue)

@@ -21,7 +21,7 @@
 
 #include <cmocka.h>
 
-#include "core/mem.h"
+#include "core/base/mem.h"
 #include "queue_fixture.h"
 
 enum { FDS = 64, INODES = 4096, EVENTS = 65536, SECTOR = 512, MOST_SAMPLES = 20000 };

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "core/mem.h"
+#include "core/base/mem.h"
 #include "queue_fixture.h"
 
 static const int64_t wrong = INT64_C(86400000), right = INT64_C(1767225600000);

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "core/ranges.h"
+#include "core/queue/ranges.h"
 
 enum { SIZE = 200 };
 

@@ -6,9 +6,9 @@
 
 #include <cmocka.h>
 
-#include "core/bytes.h"
-#include "core/crc32c.h"
-#include "core/record.h"
+#include "core/base/bytes.h"
+#include "core/base/crc32c.h"
+#include "core/queue/record.h"
 
 static const uint32_t salt = 0x5eed1234;
 

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "core/fileio.h"
+#include "core/base/fileio.h"
 #include "lua/embed.h"
 #include "lua/entry.h"
 #include "lua/help.h"

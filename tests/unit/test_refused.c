@@ -1,7 +1,7 @@
-#include "core/base64.h"
-#include "core/fileio.h"
-#include "core/json.h"
-#include "core/refused.h"
+#include "core/base/base64.h"
+#include "core/base/fileio.h"
+#include "core/base/json.h"
+#include "core/task/refused.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

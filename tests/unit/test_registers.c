@@ -1,4 +1,4 @@
-#include "core/registers.h"
+#include "core/bus/registers.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-#include "core/sample.h"
+#include "core/base/sample.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "core/secrets.h"
+#include "core/command/secrets.h"
 
 static void expect(const char *from, bool bare, const char *to)
 {

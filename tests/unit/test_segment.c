@@ -10,9 +10,9 @@
 
 #include <cmocka.h>
 
-#include "core/mem.h"
-#include "core/scan.h"
-#include "core/segment.h"
+#include "core/base/mem.h"
+#include "core/queue/scan.h"
+#include "core/queue/segment.h"
 
 enum { FIRST_SEQ = 1000, LOG_BYTES = 4096, MOST = 400 };
 

@@ -1,7 +1,7 @@
 /* The policies as settings of the agent's own asset. */
-#include "core/plan.h"
-#include "core/problems.h"
-#include "core/self.h"
+#include "core/base/problems.h"
+#include "core/task/plan.h"
+#include "core/task/self.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
-#include "core/mem.h"
-#include "core/serial_bus.h"
+#include "core/base/mem.h"
+#include "core/bus/serial_bus.h"
 #include "tests/unit/pty.h"
 
 #include <dlfcn.h>

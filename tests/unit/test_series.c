@@ -10,9 +10,9 @@
 
 #include <cmocka.h>
 
-#include "core/base64.h"
-#include "core/mem.h"
-#include "core/series.h"
+#include "core/base/base64.h"
+#include "core/base/mem.h"
+#include "core/message/series.h"
 #include "tests/unit/cbor_decode.h"
 
 enum { BATCHES = 3000 };

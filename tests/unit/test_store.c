@@ -11,9 +11,9 @@
 
 #include <cmocka.h>
 
-#include "core/fileio.h"
-#include "core/log.h"
-#include "core/store.h"
+#include "core/base/fileio.h"
+#include "core/base/log.h"
+#include "core/catalog/store.h"
 
 struct place {
 	char dir[64], file[80], aside[96];

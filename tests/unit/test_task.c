@@ -10,9 +10,9 @@
 
 #include <cmocka.h>
 
-#include "core/fileio.h"
-#include "core/mem.h"
-#include "core/task.h"
+#include "core/base/fileio.h"
+#include "core/base/mem.h"
+#include "core/task/task.h"
 
 #define MAX_BYTES (256 * 1024)
 

@@ -1,4 +1,4 @@
-#include "core/turns.h"
+#include "core/task/turns.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* What zip.c wrote, what deflate made, and every byte of it damaged. */
-#include "core/bytes.h"
-#include "core/unzip.h"
-#include "core/zip.h"
+#include "core/base/bytes.h"
+#include "core/catalog/unzip.h"
+#include "core/catalog/zip.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

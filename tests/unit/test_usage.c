@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "core/fileio.h"
-#include "core/usage.h"
+#include "core/agent/usage.h"
+#include "core/base/fileio.h"
 
 #define HOUR_MS (60 * 60 * 1000)
 /* 2025-11-29, 22:00 UTC */

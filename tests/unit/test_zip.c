@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "core/fileio.h"
-#include "core/zip.h"
+#include "core/base/fileio.h"
+#include "core/catalog/zip.h"
 
 static void unzip_reads_it(void **state)
 {

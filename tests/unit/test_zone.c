@@ -10,9 +10,9 @@
 
 #include <cmocka.h>
 
-#include "core/fileio.h"
-#include "core/zone.h"
-#include "core/zone_rule.h"
+#include "core/base/fileio.h"
+#include "core/base/zone.h"
+#include "core/base/zone_rule.h"
 
 #define DAY   INT64_C(86400)
 #define PARIS "CET-1CEST,M3.5.0,M10.5.0/3"
