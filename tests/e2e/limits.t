@@ -102,4 +102,42 @@ sub hits {
     is($neap->stop, 0, 'a clean stop');
 }
 
+# The process never has more than the cap of the script and 1 MB above what it had before.
+{
+    my @bombs = (
+        'local t = {} while true do t[#t + 1] = ("x"):rep(1000) .. #t end',
+        'local s = "x" while true do s = s .. s end',
+        'return ("x"):rep(1e9)',
+        'local t = {} for i = 1, 1e9 do t[i] = i end',
+        'local t = {} for i = 1, 1e9 do t[i] = function() return i, t end end',
+        'local t = {} for i = 1, 1e9 do t[i] = coroutine.create(print) end',
+        'local t = {} for i = 1, 3000 do t[i] = ("x"):rep(1000) .. i end local s = table.concat(t) return table.concat({ s, s, s, s })',
+        'return (("x"):rep(1e6):gsub("x", ("y"):rep(100)))',
+        'local t = { ("x"):rep(1e6) } t[2], t[3], t[4] = t[1], t[1], t[1] return cjson.encode(t)',
+        'local s = ("[1,"):rep(50) return cjson.decode("[" .. ("1,"):rep(1e6) .. "1]")',
+        'return load("return {" .. ("{1},"):rep(3e5) .. "}")()',
+        'return string.format(("%99d"):rep(30000), table.unpack({}, 1, 30000))',
+        'return ("x"):rep(2e6):upper():reverse():lower() .. ("z"):rep(2e6)',
+        'return table.pack(("x"):rep(200000):byte(1, -1))',
+    );
+    my $worst = 0;
+    for my $bomb (@bombs) {
+        my ($broker, $sub, $neap) = run_scripts('bomb.lua' => qq{on("connected", function() sleep(1)\npcall(function() $bomb end)\nlog.info("over") end)\n});
+        my $memory = sub { my ($name) = @_; return (slurp('/proc/' . $neap->pid . '/status') =~ /^$name:\s+(\d+)/m)[0] };
+        $neap->wait_state('connected');
+        my $allowed = 4096 - hits($neap)->{bomb}{memory} / 1024;
+        my $before  = $memory->('VmRSS');
+        spew('/proc/' . $neap->pid . '/clear_refs', '5');    # the peak counts from now on
+        $neap->wait_log(qr/script\.bomb: over/, 60);
+        my $more = $memory->('VmHWM') - $before - $allowed;
+        $worst = $more if $more > $worst;
+        $_->stop for $neap, $broker;
+    }
+    diag(sprintf 'of %d bombs the worst took the process %d KB beyond the cap of its script', scalar @bombs, $worst);
+  SKIP: {
+        skip('a sanitizer or valgrind has memory of its own', 1) if $ENV{NEAP_RUN} || ($ENV{NEAP_BIN} // '') =~ m{/(?:asan|stress)/};
+        cmp_ok($worst, '<', 1024, 'no bomb takes more than 1 MB beyond the cap');
+    }
+}
+
 done_testing();
