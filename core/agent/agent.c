@@ -602,6 +602,7 @@ int agent_run(const struct config *config, const struct host_ops *ops)
 	agent->lock = agent->queue_lock = -1;
 	agent->restart = restart_new();
 	give_memory_back();
+	signal(SIGPIPE, SIG_IGN); /* a peer that hangs up is an error of its write (EPIPE) */
 	must(uv_loop_init(&agent->loop) == 0);
 	if (open_folders(agent, &err) < 0 || open_parts(agent, &err) < 0) {
 		log_error("agent", "cannot start: %s", err.text);

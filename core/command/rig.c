@@ -167,6 +167,7 @@ struct rig *rig_open(const struct rig_options *options, struct err *err)
 	rig->ctx = options->ctx;
 	rig->clock = options->is_virtual ? clock_new_virtual(options->wall_ms)
 	                                 : clock_new(options->config->clock.trust);
+	signal(SIGPIPE, SIG_IGN); /* a peer that hangs up is the script's error (EPIPE) */
 	must(uv_loop_init(&rig->loop) == 0);
 	if (make_folders(rig, options, err) < 0 || open_parts(rig, err) < 0) {
 		rig_close(rig);

@@ -2,6 +2,8 @@
 use strict;
 use warnings;
 use File::Basename qw(dirname);
+use IO::Socket::INET;
+use POSIX ();
 use Test::More;
 use NeapTest;
 
@@ -197,4 +199,17 @@ is_deeply([ $status, $out ], [ 0, qq("7\\n"\n"ETIMEDOUT"\n) ], 'a program has it
 ($status, $out, $err) = run_neap('repl', '-c', $config, '--offline', '-e',
     'return select(3, try(function() udp.open{ listen = 0 }:receive{ timeout = "300ms" } end))');
 is_deeply([ $status, $out ], [ 0, qq("ETIMEDOUT"\n) ], 'so has who waits for a datagram') or diag($err);
+
+# a peer that hangs up is an error in the script, and not the end of the process
+my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1) or die "no socket: $!";
+my $peer = fork // die "no fork: $!";
+if (!$peer) {
+    close($listener->accept);
+    POSIX::_exit(0);
+}
+($status, $out, $err) = run_neap('repl', '-c', $config, '--offline', '-e',
+    'local c = tcp.connect{ host = "127.0.0.1", port = ' . $listener->sockport . ' } try(c.read, c) ' .
+    'for i = 1, 100 do local ok, why = try(c.write, c, "x") if why then return "told" end sleep(0.01) end');
+waitpid($peer, 0);
+is_deeply([ $status, $out ], [ 0, qq("told"\n) ], 'a write to a peer that went') or diag($err);
 done_testing;
