@@ -12,6 +12,8 @@ my $at   = temp_dir();
 
 # --- make install ---
 
+# A make that runs the tests has a job server, which these makes are no part of.
+delete @ENV{qw(MAKEFLAGS MFLAGS MAKELEVEL)};
 # neap itself is built already, perhaps with other flags: `all` is up to date
 my @make = ('make', '-s', '-o', 'all', '-o', "$root/build/rel/neap", "B=" . ($ENV{NEAP_BUILD} // "$root/build/rel"));
 my ($status, $out, $err) = run_command(@make, 'install', "DESTDIR=$at/stage", 'PREFIX=/usr');
