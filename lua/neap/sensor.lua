@@ -88,10 +88,10 @@ end
 
 local function answer(self, trouble, value)
 	local jobs = self.jobs
-	if not jobs[1] then
+	if not jobs then
 		return
 	end
-	self.jobs = {}
+	self.jobs = nil
 	for _, waiting in ipairs(jobs) do
 		local mine = value
 		if not trouble and self.names then
@@ -108,9 +108,8 @@ end
 -- Most values are sent as they are: of a sensor that is well, with nobody waiting for an answer.
 -- -> done?
 local function passes(self, value)
-	local point = self.points[1]
-	if not point or point.rules or point.report or point.window or self.bad or self.fails > 0 or
-		self.jobs[1] then
+	local point = self.plain
+	if not point or self.bad or self.jobs or self.fails > 0 or point.rules then
 		return false
 	end
 	local why, durable = core.push(point.handle, value)
@@ -178,7 +177,8 @@ end
 
 -- A read task, for `name` in a group: a run that is under way answers it, or one of its own.
 function sensor.job(self, job, name)
-	self.jobs[#self.jobs + 1] = { job = job, name = name }
+	self.jobs = self.jobs or {}
+	table.insert(self.jobs, { job = job, name = name })
 	if not self.running then
 		run(self, false)
 	end
@@ -206,9 +206,12 @@ function sensor.new(what, options, list, names)
 	if rawget(core, "invented") then
 		read = import("invent")(what, read, list, names)
 	end
+	local point = list[1]
 	local self = setmetatable({
 		what = what, read = read, timeout = options.timeout, points = list,
-		names = names, fails = 0, skip = 0, running = false, jobs = {},
+		names = names, fails = 0, skip = 0, running = false,
+		plain = point and not point.report and not point.window and point, -- sent as it is read
+		jobs = nil, -- a list while read tasks wait for this run
 	}, run_meta)
 	carry.add("sensor", what, self)
 	if options.every then
