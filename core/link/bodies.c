@@ -128,16 +128,20 @@ static void meet_oversized(struct filling *filling, const char *path)
 static void set_aside(struct filling *filling, const struct record *record)
 {
 	struct bodies *bodies = filling->bodies;
-	const struct encoder *encoder = &bodies->routes[ROUTE_DATA].encoder;
+	size_t found_limit = bodies->limit;
 	struct buf path = {0};
 	struct stat info;
 
+	/* it may be larger than the bodies that passed */
+	bodies_set_limit(bodies, bodies->config->payload.max_bytes);
+	const struct encoder *encoder = &bodies->routes[ROUTE_DATA].encoder;
 	buf_printf(&path, "%s/refused.log", bodies->config->queue.dir);
 	int fd = open(buf_str(&path), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	bodies->text.len = 0;
 	if (encoder->add(encoder->self, &record->sample) == MESSAGE_ADDED)
 		encoder->finish(encoder->self, &bodies->text);
 	buf_char(&bodies->text, '\n');
+	bodies_set_limit(bodies, found_limit);
 	if (fd >= 0 && fstat(fd, &info) == 0 && info.st_size + (off_t)bodies->text.len < ASIDE_MAX)
 		(void)fileio_write_all(fd, bodies->text.data, bodies->text.len);
 	if (fd >= 0)
